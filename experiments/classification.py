@@ -1,0 +1,38 @@
+"""Trains a classifier, measures it on every split and draws what it learned.
+
+    nnjax train cnn2                                 # the same as
+    python -m experiments.classification cnn2
+"""
+
+import sys
+
+from rich.console import Console
+
+from nnjax.cli.main import script_main
+from nnjax.figures.report import draw_report
+from nnjax.training import Experiment, fit
+from nnjax.training.progress import Progress, result_table
+from nnjax.training.runs import Run
+
+
+def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
+    """Runs the experiment from data to figures and returns its summary."""
+    data = experiment.data.load()
+    examples = data.size("train")
+    training = experiment.training
+    progress = Progress(
+        total_steps=training.total_steps(examples),
+        steps_per_epoch=training.steps_per_epoch(examples),
+        quiet=quiet,
+    )
+    with progress:
+        result = fit(
+            experiment.learner, data, training, run=run, progress=progress, resume=resume
+        )
+    figures = draw_report(result, data, run)
+    Console().print(result_table({**result.summary, "figures": figures}))
+    return result.summary
+
+
+if __name__ == "__main__":
+    sys.exit(script_main())

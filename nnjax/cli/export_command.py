@@ -1,0 +1,37 @@
+"""``nnjax export RUN``: a trained model for use elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.runs import open_run
+
+
+def export(run: Annotated[Path, tyro.conf.Positional], to: Path | None = None) -> None:
+    """Writes a trained model as safetensors and StableHLO, and checks that both reload.
+
+    Args:
+      run: the run directory, or runs/NAME for the newest run of that name.
+      to: the folder to write into; by default `export` inside the run directory.
+    """
+    from nnjax.export import export as write
+    from nnjax.training.snapshot import read_trained
+
+    console = Console()
+    opened = open_run(run)
+    data = opened.load_data()
+    learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
+    folder = to or opened.run.directory / "export"
+    files = write(learner, state, data, folder)
+    console.print(f"step {step:,}, reloaded to the same outputs:")
+    for file in files:
+        console.print(f"  {file} ({file.stat().st_size:,} bytes)", soft_wrap=True)
+
+
+def run(arguments: list[str]) -> int:
+    """Parses the command line and exports."""
+    parse_with_tyro(export, arguments, "nnjax export")
+    return 0

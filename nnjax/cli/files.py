@@ -1,0 +1,87 @@
+"""Finding and loading config files and experiment scripts, by name or by path."""
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import nnjax
+from nnjax.errors import UserError, nearest
+
+
+def folder(name: str) -> Path:
+    """``configs`` or ``experiments``: inside an installed package, else beside it in the source."""
+    package = Path(nnjax.__file__).parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def config_files() -> dict[str, Path]:
+    """The config files of this installation, by the name of the experiment."""
+    files = sorted(folder("configs").glob("*.py"))
+    return {file.stem: file for file in files if not file.stem.startswith("_")}
+
+
+def first_line(file: Path) -> str:
+    """The first line of a Python file's docstring, without running the file."""
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return docstring.partition("\n")[0]
+
+
+def find_config(name: str) -> Path:
+    """The config file of that name, or at that path.
+
+    Raises:
+      UserError: there is none.
+    """
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise UserError(f"there is no config file '{name}'")
+        return Path(name).resolve()
+    files = config_files()
+    if name not in files:
+        hint = nearest(name, files) or "; 'nnjax list' names them all"
+        raise UserError(f"there is no experiment '{name}'{hint}")
+    return files[name]
+
+
+def load(file: Path) -> ModuleType:
+    """Runs a Python file as a module of its own, able to import what lies beside it.
+
+    Raises:
+      UserError: the file is missing, or running it raises an error.
+    """
+    if not file.is_file():
+        raise UserError(f"there is no file '{file}'")
+    name = f"nnjax_file_{file.stem}"
+    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(file):
+        return sys.modules[name]
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    specification = importlib.util.spec_from_file_location(name, file)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    # Registered under its name, so that the classes it defines can be found again.
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except UserError:
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        line = _line_in(error, file)
+        raise UserError(f"{file}{line} raised {type(error).__name__}: {error}") from error
+    return module
+
+
+def _line_in(error: Exception, file: Path) -> str:
+    """Where in the file an error came from, as in ", line 12,"."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno},"
+    traceback, line = error.__traceback__, None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == str(file):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return f", line {line}," if line else ""

@@ -1,0 +1,23 @@
+"""``nnjax list``: the experiments that can be trained by name."""
+
+from rich.console import Console
+from rich.table import Table
+
+from nnjax.cli import files
+from nnjax.errors import UserError
+
+
+def run(arguments: list[str]) -> int:
+    """Prints a table of experiments, read from the config files without running them."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print("usage: nnjax list\n\nNames every experiment that 'nnjax train NAME' can train.")
+        return 0
+    if arguments:
+        raise UserError(f"nnjax list takes no arguments, not '{arguments[0]}'")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("experiment", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for name, file in files.config_files().items():
+        table.add_row(name, files.first_line(file))
+    Console().print(table)
+    return 0

@@ -1,0 +1,81 @@
+"""``nnjax``: finds the command and runs it; errors that people can cause end in one sentence.
+
+Nothing heavy is imported here: ``nnjax --help`` must answer at once.
+"""
+
+import importlib
+import os
+import sys
+
+from nnjax import __version__
+from nnjax.errors import UserError, choose
+
+COMMANDS = {
+    "list": "the experiments that can be trained by name",
+    "summary": "layers, shapes, parameters and FLOPs of an experiment's model",
+    "train": "train an experiment, by name or from a file of your own",
+    "resume": "go on with a run that was stopped",
+    "evaluate": "measure a trained run on every split",
+    "compare": "metrics and learning curves of several runs side by side",
+    "export": "write a trained model as safetensors and StableHLO",
+    "data": "fetch MNIST, or import a set of your own",
+}
+
+HELP = f"""nnjax {__version__}: neural-network experiments on JAX
+
+usage: nnjax COMMAND [ARGUMENTS]
+
+{chr(10).join(f"  {name:<9} {text}" for name, text in COMMANDS.items())}
+
+nnjax COMMAND --help explains a command; nnjax train NAME --help lists every option of an
+experiment. Start with: nnjax train cnn2 --epochs 3
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      arguments: as on the command line, without the program's name; None takes them from there.
+
+    Returns:
+      The exit status: 0, 1 for an error, 2 for wrong usage, 128 + n when stopped by signal n.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if arguments[0] == "--version":
+        print(__version__)
+        return 0
+    return guarded(lambda: run(arguments[0], arguments[1:]))
+
+
+def run(command: str, arguments: list[str]) -> int:
+    """Runs ``command`` with its arguments."""
+    choose("command", command, COMMANDS)
+    return importlib.import_module(f"nnjax.cli.{command}_command").run(arguments)
+
+
+def guarded(action) -> int:
+    """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
+    try:
+        return action()
+    except UserError as error:
+        print(f"nnjax: {error}", file=sys.stderr)
+        return 128 + getattr(error, "signal_number", 0) if hasattr(error, "signal_number") else 1
+    except KeyboardInterrupt:
+        print("nnjax: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe, `head` say, has gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def script_main() -> int:
+    """``python -m experiments.SCRIPT CONFIG [OPTIONS]``: trains by that script."""
+    from nnjax.cli import train_command
+
+    script = sys.modules["__main__"]
+    return guarded(lambda: train_command.run(sys.argv[1:], script))

@@ -1,0 +1,36 @@
+"""``nnjax summary CONFIG``: the layers of a model, before any data is read."""
+
+from rich.console import Console
+
+from nnjax.cli import files
+from nnjax.training.experiment import Experiment
+
+USAGE = """usage: nnjax summary CONFIG [OPTIONS]
+
+Prints the layers of the experiment's model with output shape, parameters and FLOPs, and the memory
+that training takes. CONFIG and OPTIONS are those of 'nnjax train'.
+"""
+
+
+def run(arguments: list[str]) -> int:
+    """Parses the command line and prints the tables."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    from nnjax.cli.options import parse
+    from nnjax.cli.train_command import read_config
+
+    config = read_config(files.load(files.find_config(arguments[0])))
+    options = parse(config, arguments[1:], f"nnjax summary {arguments[0]}")
+    return report(options.experiment)
+
+
+def report(experiment: Experiment) -> int:
+    """Prints what a dry run finds out: shapes, parameters, FLOPs, memory, length of the run."""
+    from nnjax.training.dry_run import dry_run
+
+    console = Console()
+    findings = dry_run(experiment)
+    console.print(findings.layers.render())
+    console.print(findings.render())
+    return 0

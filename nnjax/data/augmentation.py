@@ -1,0 +1,132 @@
+"""Augmentation of images: on the device, drawn anew for every batch, or once for a whole split."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnjax.errors import UserError
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes of training images that leave the class as it is.
+
+    Attributes:
+      shift: largest shift in pixels along height and width, each drawn uniformly from
+        -shift ... shift; what is shifted in is 0. The same as a random crop of the image padded
+        with zeros (He et al., 2015, use 4 for CIFAR-10).
+      flip: mirror left and right with probability 1/2.
+      crop: pad by this many mirrored pixels on each side and crop a random window of the original
+        size.
+    """
+
+    shift: int = 0
+    flip: bool = False
+    crop: int = 0
+
+    def __post_init__(self):
+        for name in ("shift", "crop"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} must be 0 or more pixels, not {getattr(self, name)}")
+
+    def __call__(self, key: jax.Array, inputs: jax.Array) -> jax.Array:
+        """Maps images (batch, height, width[, channels]) to the same shape and dtype.
+
+        Raises:
+          UserError: there is something to do, and the inputs are not images, or are too small.
+        """
+        if not (self.shift or self.flip or self.crop):
+            return inputs
+        check_images(inputs.shape, "augmentation needs")
+        shift_key, flip_key, crop_key = jax.random.split(key, 3)
+        if self.flip:
+            inputs = random_flip(flip_key, inputs)
+        if self.crop:
+            if self.crop >= min(inputs.shape[1:3]):
+                raise UserError(f"crop={self.crop} is too large for {_size(inputs.shape)} images")
+            inputs = random_window(crop_key, inputs, self.crop, mode="reflect")
+        if self.shift:
+            inputs = random_window(shift_key, inputs, self.shift, mode="constant")
+        return inputs
+
+
+def check_images(shape: tuple[int, ...], who_needs: str) -> None:
+    """Raises a ``UserError`` unless ``shape`` is (batch, height, width[, channels])."""
+    if len(shape) not in (3, 4):
+        raise UserError(
+            f"{who_needs} images (height, width[, channels]), not examples of shape {shape[1:]}"
+        )
+
+
+def random_flip(key: jax.Array, images: jax.Array) -> jax.Array:
+    """Mirrors each of (batch, height, width, ...) left and right with probability 1/2."""
+    coin = jax.random.bernoulli(key, shape=(len(images),))
+    return jnp.where(_per_example(coin, images.ndim), images[:, :, ::-1], images)
+
+
+def random_window(key: jax.Array, images: jax.Array, margin: int, mode: str) -> jax.Array:
+    """Pads images by ``margin`` and takes a random window of the original size from each.
+
+    Args:
+      key: draws the place of each window, uniformly along height and width.
+      images: (batch, height, width[, channels]).
+      margin: pixels to pad on each side.
+      mode: how, as for ``jnp.pad``.
+    """
+    offsets = jax.random.randint(key, (2, len(images)), 0, 2 * margin + 1)
+    for axis, offset in zip((1, 2), offsets, strict=True):
+        images = _window_along(images, axis, offset, margin, mode)
+    return images
+
+
+def _window_along(
+    images: jax.Array, axis: int, offset: jax.Array, margin: int, mode: str
+) -> jax.Array:
+    """Takes from each padded image the window that begins at its ``offset`` along one axis.
+
+    A choice among the few possible windows, each a plain slice, is fused into one pass; a gather
+    with an index for each example is several times slower.
+    """
+    size = images.shape[axis]
+    widths = [(margin, margin) if place == axis else (0, 0) for place in range(images.ndim)]
+    padded = jnp.pad(images, widths, mode=mode)
+    offset = _per_example(offset, images.ndim)
+    chosen = jax.lax.slice_in_dim(padded, 0, size, axis=axis)
+    for begin in range(1, 2 * margin + 1):
+        window = jax.lax.slice_in_dim(padded, begin, begin + size, axis=axis)
+        chosen = jnp.where(offset == begin, window, chosen)
+    return chosen
+
+
+def _per_example(values: jax.Array, ndim: int) -> jax.Array:
+    """Reshapes (batch,) to (batch, 1, 1 ...)."""
+    return values.reshape(values.shape + (1,) * (ndim - 1))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[2]}"
+
+
+def expand_shifts(images: np.ndarray) -> np.ndarray:
+    """The images, then the images shifted by one pixel up, down, left and right.
+
+    Fivefold expansion of a training set (Nielsen, Neural Networks and Deep Learning, chapter 6).
+
+    Args:
+      images: (n, height, width[, channels]).
+
+    Returns:
+      (5 n, height, width[, channels]) of the same dtype; what is shifted in is 0.
+    """
+    check_images(images.shape, "expand_shifts needs")
+    count = len(images)
+    expanded = np.zeros((5 * count, *images.shape[1:]), images.dtype)
+    original, up, down, left, right = expanded.reshape(5, *images.shape)
+    original[:] = images
+    up[:, :-1] = images[:, 1:]
+    down[:, 1:] = images[:, :-1]
+    left[:, :, :-1] = images[:, :, 1:]
+    right[:, :, 1:] = images[:, :, :-1]
+    return expanded

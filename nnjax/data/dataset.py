@@ -1,0 +1,221 @@
+"""The forms of data: arrays in memory, streams, and the specification of either."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+
+from nnjax.data.augmentation import Augment
+from nnjax.data.preprocessing import Preprocess
+from nnjax.errors import UserError
+
+Batch = Mapping[str, Any]
+"""Arrays by name, all with the same number of examples along the first axis: ``inputs``,
+``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0)."""
+
+
+class Described:
+    """What every form of data can tell of itself, and how a batch of it is prepared.
+
+    Attributes:
+      stored: shape and dtype of one example as stored, by the array's name.
+      classes: the names of the classes, in the order of the targets; None for a regression.
+      preprocess: applied to the inputs on the device, in training and evaluation.
+      augment: applied to the inputs on the device before ``preprocess``, in training only.
+    """
+
+    stored: Mapping[str, jax.ShapeDtypeStruct]
+    classes: tuple[str, ...] | None
+    preprocess: Preprocess
+    augment: Augment
+
+    def size(self, name: str) -> int:
+        """Number of examples in a split; 0 where the data has no such split."""
+        raise NotImplementedError
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs that a model of this data needs: classes, or numbers in a target."""
+        if self.classes is not None:
+            return len(self.classes)
+        shape = self.stored["targets"].shape
+        return shape[-1] if shape else 1
+
+    def prepare(self, batch: Batch, key: jax.Array | None = None) -> Batch:
+        """Turns a batch as stored into what a learner takes; pure, to be called under ``jit``.
+
+        Args:
+          batch: with ``inputs`` as stored.
+          key: given in training, where it draws the augmentation; None in evaluation.
+        """
+        inputs = batch["inputs"] if key is None else self.augment(key, batch["inputs"])
+        return {**batch, "inputs": self.preprocess(inputs)}
+
+    def example(self, batch_size: int = 1) -> Any:
+        """Shape and dtype of a batch as a learner takes it, without computing anything."""
+        stored = {
+            name: jax.ShapeDtypeStruct((batch_size, *one.shape), one.dtype)
+            for name, one in self.stored.items()
+        }
+        return jax.eval_shape(self.prepare, stored)
+
+
+@dataclass(frozen=True)
+class Spec(Described):
+    """What is known of data before it is read: enough for a dry run.
+
+    Attributes:
+      stored: shape and dtype of one example as stored, by the array's name.
+      sizes: number of examples of each split, by its name.
+      classes: as in :class:`Dataset`.
+      preprocess: as in :class:`Dataset`; where the source standardises, still without the mean and
+        standard deviation.
+      augment: as in :class:`Dataset`.
+    """
+
+    stored: Mapping[str, jax.ShapeDtypeStruct]
+    sizes: Mapping[str, int]
+    classes: tuple[str, ...] | None = None
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    augment: Augment = field(default_factory=Augment)
+
+    def size(self, name: str) -> int:
+        """Number of examples in a split; 0 where the data has no such split."""
+        return self.sizes.get(name, 0)
+
+
+@dataclass(frozen=True)
+class Dataset(Described):
+    """Examples in memory.
+
+    Attributes:
+      splits: the arrays of each split, by its name ("train", "validation", "test"). Kept as they
+        were stored (uint8 pixels, say): a quarter of the memory and of the traffic.
+      classes: the names of the classes, in the order of the targets; None for a regression.
+      preprocess: applied to the inputs on the device, in training and evaluation.
+      augment: applied to the inputs on the device before ``preprocess``, in training only.
+    """
+
+    splits: Mapping[str, Batch]
+    classes: tuple[str, ...] | None = None
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self):
+        for name, split in self.splits.items():
+            sizes = {key: len(array) for key, array in split.items()}
+            if len(set(sizes.values())) != 1:
+                raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")
+
+    def split(self, name: str) -> Batch:
+        """The arrays of one split.
+
+        Raises:
+          UserError: the data has no such split.
+        """
+        if name not in self.splits:
+            present = ", ".join(self.splits)
+            raise UserError(f"the data has no '{name}' split, only {present}")
+        return self.splits[name]
+
+    def size(self, name: str) -> int:
+        """Number of examples in a split; 0 where the data has no such split."""
+        return len(self.splits[name]["inputs"]) if name in self.splits else 0
+
+    @property
+    def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]:
+        """Shape and dtype of one training example as stored, by the array's name."""
+        return one_of(self.split("train"))
+
+
+def one_of(arrays: Batch) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shape and dtype of one example of a batch or split."""
+    return {
+        name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in arrays.items()
+    }
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where data comes from: a frozen dataclass of options that can load it.
+
+    A source that can tell shapes and sizes without reading all of the data also has
+    ``spec() -> Described`` (see :func:`specification`).
+    """
+
+    def load(self) -> "Dataset | Stream": ...
+
+
+def specification(source: Source) -> Any:
+    """Shapes, sizes and classes of what ``source.load()`` gives, as cheaply as the source can.
+
+    Returns:
+      A :class:`Spec`, :class:`Dataset` or :class:`Stream`: each has ``size``, ``outputs``,
+      ``classes``, ``prepare`` and ``example``.
+    """
+    spec = getattr(source, "spec", None)
+    return source.load() if spec is None else spec()
+
+
+class BatchIterator(Protocol):
+    """Iterates over batches and knows its position."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def __next__(self) -> Batch: ...
+
+    def get_state(self) -> dict[str, Any]:
+        """The position, as a dictionary that JSON can hold."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes to a position that ``get_state`` gave."""
+        ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Data that does not fit in memory, or must be decoded: batches one after another.
+
+    ``prepare``, ``classes``, ``outputs``, ``size`` and ``example`` are those of :class:`Described`.
+    """
+
+    classes: tuple[str, ...] | None
+
+    @property
+    def outputs(self) -> int: ...
+
+    def size(self, name: str) -> int: ...
+
+    def prepare(self, batch: Batch, key: jax.Array | None = None) -> Batch: ...
+
+    def example(self, batch_size: int = 1) -> Any: ...
+
+    def train_batches(self, batch_size: int, seed: int) -> BatchIterator:
+        """Shuffled batches without end, epoch after epoch; the order depends on the seed alone.
+
+        The last batch of an epoch is padded to ``batch_size`` and carries a ``mask``.
+        """
+        ...
+
+    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
+        """One pass over a split, in order; the last batch is padded and carries a ``mask``."""
+        ...
+
+
+def pad(batch: Batch, batch_size: int) -> Batch:
+    """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of the first, masked.
+
+    Returns:
+      The batch with a ``mask`` of float32 (batch_size,).
+    """
+    count = len(batch["inputs"])
+    missing = batch_size - count
+    mask = np.asarray(batch.get("mask", np.ones(count, np.float32)), np.float32)
+    if missing:
+        index = np.concatenate([np.arange(count), np.zeros(missing, np.int64)])
+        batch = {name: np.asarray(array)[index] for name, array in batch.items()}
+        mask = np.concatenate([mask, np.zeros(missing, np.float32)])
+    return {**batch, "mask": mask}

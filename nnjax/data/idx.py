@@ -1,0 +1,204 @@
+"""The idx format of MNIST: arrays of numbers behind a short header, gzipped or not.
+
+A file is two zero bytes, one byte for the type of the numbers, one for the number of dimensions,
+each dimension as a big-endian 32-bit integer, and then the numbers, big-endian, in C order.
+"""
+
+import gzip
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import jax
+import numpy as np
+
+from nnjax.data.dataset import Batch, Dataset, Spec
+from nnjax.data.labels import check_labels, count_classes, numbered
+from nnjax.data.splits import ImageSplits
+from nnjax.errors import UserError
+
+TYPES = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+
+PREFIXES = {"train": ("train",), "validation": ("validation", "val"), "test": ("t10k", "test")}
+"""How the names of the files of a split begin: ``train-images*``, ``train-labels*``."""
+
+Header = tuple[np.dtype, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Idx(ImageSplits):
+    """Idx files in a folder: any set laid out like MNIST, gzipped or not.
+
+    The names are ``train-images*`` and ``train-labels*`` and, where there is a test split,
+    ``t10k-*`` or ``test-*``; for a validation split, ``validation-*`` or ``val-*``.
+
+    Attributes:
+      path: the folder.
+      classes: number of classes; None takes what the training labels show.
+    """
+
+    path: Path
+    classes: int | None = None
+
+    def load(self) -> Dataset:
+        """Images (n, height, width, 1) as stored, targets (n,) int32.
+
+        Raises:
+          UserError: a file is missing, truncated, not idx, or does not fit the others.
+        """
+        return load_folder(Path(self.path), self, self.classes)
+
+    def spec(self) -> Spec:
+        """The same from the headers and the training labels alone."""
+        return describe_folder(Path(self.path), self, self.classes)
+
+
+def load_folder(folder: Path, options: ImageSplits, classes: int | None) -> Dataset:
+    """Reads idx files and makes the data set of them that the options ask for."""
+    stored: dict[str, Batch] = {}
+    for split, (images, labels) in find_pairs(folder).items():
+        targets = read_idx(labels)
+        classes = count_classes(targets, labels) if classes is None else classes
+        inputs = _with_channel(read_idx(images))
+        _check_counts(images, len(inputs), labels, len(targets))
+        stored[split] = {"inputs": inputs, "targets": check_labels(targets, classes, labels)}
+    assert classes is not None
+    return options.dataset(stored, numbered(classes))
+
+
+def describe_folder(folder: Path, options: ImageSplits, classes: int | None) -> Spec:
+    """The specification of what :func:`load_folder` would give."""
+    pairs = find_pairs(folder)
+    if classes is None:
+        classes = count_classes(read_idx(pairs["train"][1]), pairs["train"][1])
+    sizes = {}
+    for split, (images, labels) in pairs.items():
+        sizes[split] = read_header(images)[1][0]
+        _check_counts(images, sizes[split], labels, read_header(labels)[1][0])
+    dtype, shape = read_header(pairs["train"][0])
+    stored = {
+        "inputs": jax.ShapeDtypeStruct((*shape[1:], 1)[:3], dtype.newbyteorder("=")),
+        "targets": jax.ShapeDtypeStruct((), np.int32),
+    }
+    return options.describe(stored, sizes, numbered(classes))
+
+
+def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """The files of images and of labels of each split in a folder, "train" first.
+
+    Raises:
+      UserError: there is no such folder, or a file is missing or there twice.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    pairs = {}
+    for split, prefixes in PREFIXES.items():
+        images, labels = (_find(folder, prefixes, kind) for kind in ("images", "labels"))
+        if images and labels:
+            pairs[split] = (images, labels)
+        elif images or labels or split == "train":
+            missing = "images" if not images else "labels"
+            raise UserError(f"{folder} has no idx file {prefixes[0]}-{missing}*")
+    return pairs
+
+
+def _find(folder: Path, prefixes: tuple[str, ...], kind: str) -> Path | None:
+    """The one file of a kind, the unpacked one where it is there both ways."""
+    found = [path for prefix in prefixes for path in sorted(folder.glob(f"{prefix}-{kind}*"))]
+    by_stem = {path.name.removesuffix(".gz"): path for path in reversed(found)}
+    if len(by_stem) > 1:
+        names = " and ".join(sorted(by_stem))
+        raise UserError(f"{folder} has more than one file of {prefixes[0]}-{kind}: {names}")
+    return next(iter(by_stem.values()), None)
+
+
+def _with_channel(images: np.ndarray) -> np.ndarray:
+    """(n, height, width) -> (n, height, width, 1); other shapes as they are."""
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _check_counts(images: Path, inputs: int, labels: Path, targets: int) -> None:
+    if inputs != targets:
+        raise UserError(
+            f"{images} holds {inputs} images and {labels.name} {targets} labels; "
+            "they must be of one set"
+        )
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Reads an idx file, gzipped or not, as an array in the machine's byte order.
+
+    Raises:
+      UserError: the file is missing, truncated or not in this format.
+    """
+    with _Opened(path) as file:
+        dtype, shape = _header(file, path)
+        wanted = math.prod(shape) * dtype.itemsize
+        data = bytearray(wanted)
+        if file.readinto(data) != wanted:  # pyright: ignore[reportAttributeAccessIssue]
+            raise UserError(f"{path} is truncated: fewer than the {wanted} bytes of {shape}")
+        if file.read(1):
+            raise UserError(f"{path} is damaged: it goes on after the {wanted} bytes of {shape}")
+    array = np.frombuffer(data, dtype).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_header(path: Path) -> Header:
+    """The type and shape of the array in an idx file.
+
+    Raises:
+      UserError: the file is missing, truncated or not in this format.
+    """
+    with _Opened(path) as file:
+        return _header(file, path)
+
+
+def _header(file: IO[bytes], path: Path) -> Header:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
+        raise UserError(f"{path} is not an idx file: it begins with the bytes '{magic.hex(' ')}'")
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise UserError(f"{path} is truncated within its header")
+    return TYPES[magic[2]], tuple(np.frombuffer(sizes, ">u4").tolist())
+
+
+class _Opened:
+    """An open idx file, unpacked while it is read; its errors as one sentence."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __enter__(self) -> IO[bytes]:
+        try:
+            self._file = self._path.open("rb")
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be read: {error.strerror}") from None
+        packed = self._file.read(2) == b"\x1f\x8b"
+        self._file.seek(0)
+        self._stream = gzip.GzipFile(fileobj=self._file) if packed else self._file
+        return self._stream  # pyright: ignore[reportReturnType]
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self._stream.close()
+        self._file.close()
+        if isinstance(error, EOFError | gzip.BadGzipFile):
+            raise UserError(f"{self._path} is truncated or damaged: {error}") from None
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """Writes an array as an idx file, gzipped where the name ends in ``.gz``."""
+    codes = {dtype.newbyteorder("="): code for code, dtype in TYPES.items()}
+    code = codes[array.dtype]
+    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+        file.write(header)
+        file.write(np.ascontiguousarray(array, TYPES[code]).data)

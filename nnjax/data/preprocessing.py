@@ -1,0 +1,72 @@
+"""Preprocessing of inputs on the device: scaling, standardising, a fixed permutation."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = TypeVar("Array", jax.Array, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """x -> (scale x - mean) / std as float32, after an optional fixed permutation of the pixels.
+
+    Attributes:
+      scale: factor on the stored numbers; None is 1/255 for bytes, which maps them to [0, 1], and 1
+        for other numbers.
+      mean: subtracted after scaling; empty for none, one number, or one for each channel or feature
+        (the last axis).
+      std: divided by after subtracting; empty for none.
+      permutation_seed: draws one permutation of all pixels (or features) of an example and applies
+        it to every example; None leaves them where they are.
+    """
+
+    scale: float | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    permutation_seed: int | None = None
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Maps (batch, ...) of any numeric dtype to float32 of the same shape."""
+        if self.permutation_seed is not None:
+            inputs = permute(inputs, self.permutation_seed)
+        x = inputs.astype(jnp.float32)
+        scale = self.factor(inputs.dtype)
+        if not (isinstance(scale, float | int) and scale == 1):
+            x = x * jnp.asarray(scale, jnp.float32)
+        if self.mean:
+            x = x - jnp.asarray(self.mean, jnp.float32)
+        if self.std:
+            x = x / jnp.asarray(self.std, jnp.float32)
+        return x
+
+    def factor(self, dtype: np.typing.DTypeLike) -> float:
+        """The scale for inputs stored as ``dtype``."""
+        if self.scale is not None:
+            return self.scale
+        return 1 / 255 if dtype == np.uint8 else 1.0
+
+
+def permute(inputs: Array, seed: int) -> Array:
+    """Applies one permutation, drawn from ``seed``, to the elements of every example.
+
+    Maps (batch, ...) to the same shape and dtype.
+    """
+    size = int(np.prod(inputs.shape[1:]))
+    order = np.random.default_rng(seed).permutation(size)
+    return inputs.reshape(inputs.shape[0], size)[:, order].reshape(inputs.shape)
+
+
+def statistics(inputs: np.ndarray, axes: tuple[int, ...]) -> tuple[tuple, tuple]:
+    """Mean and standard deviation of training inputs over ``axes``, to standardise with.
+
+    Returns:
+      (mean, std), each a tuple of numbers; a constant feature gets std 1.
+    """
+    mean = inputs.mean(axes, dtype=np.float64)
+    std = inputs.std(axes, dtype=np.float64)
+    std = np.where(std > 0, std, 1.0)
+    return tuple(np.atleast_1d(mean).tolist()), tuple(np.atleast_1d(std).tolist())

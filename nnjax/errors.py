@@ -1,0 +1,33 @@
+"""The error that people can cause, and the sentence that helps them out of it."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class UserError(Exception):
+    """A mistake in what the user gave: its message is one sentence with the value and the remedy.
+
+    The command line prints the message alone and exits with a non-zero status. Library code
+    raises it where a person, not a program, is at fault.
+    """
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Returns ``", did you mean 'x'?"`` for the option most like ``name``, or an empty string."""
+    matches = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
+    return f", did you mean '{matches[0]}'?" if matches else ""
+
+
+def choose(kind: str, name: str, options: Mapping[str, Value]) -> Value:
+    """Returns ``options[name]``.
+
+    Raises:
+      UserError: there is no such name; the message lists the names and suggests the nearest.
+    """
+    if name in options:
+        return options[name]
+    hint = nearest(name, options) or "; choose one of " + ", ".join(sorted(options))
+    raise UserError(f"unknown {kind} '{name}'{hint}")

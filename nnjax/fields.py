@@ -1,0 +1,128 @@
+"""Fields of nested options by dotted path, such as ``optimizer.learning_rate``.
+
+Options are frozen dataclasses within one another, Flax modules among them. A path names a field as
+the command line does: hyphens and underscores are the same, and a part that the command line leaves
+out of its options' names (``tyro.conf.arg(name="")``) may be left out of the path.
+"""
+
+import dataclasses
+import functools
+import sys
+import typing
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from nnjax.errors import UserError, nearest
+
+
+def get(config: Any, path: str) -> Any:
+    """Returns the value at a path.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    while path:
+        name, path = _step(config, path)
+        config = getattr(config, name)
+    return config
+
+
+def replace(config: Any, changes: Mapping[str, Any]) -> Any:
+    """Returns a copy with new values at some paths.
+
+    All changes of one dataclass are made at once, so that it never sees half of them. The values
+    may be anything, also traced arrays.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    by_name: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path, value in changes.items():
+        name, rest = _step(config, path)
+        by_name[name][rest] = value
+    return _copy(config, {name: _changed(config, name, inner) for name, inner in by_name.items()})
+
+
+def paths(config: Any) -> dict[str, tuple[Any, Any]]:
+    """Returns the type and the value of every field that is not itself made of fields."""
+    found = {}
+    for name, kind, hidden in _fields(type(config)):
+        value = getattr(config, name)
+        if not is_options(value):
+            found[name] = (kind, value)
+            continue
+        prefix = "" if hidden else f"{name}."
+        found |= {prefix + inner: entry for inner, entry in paths(value).items()}
+    return found
+
+
+def is_options(value: Any) -> bool:
+    """Whether a value is an instance of a dataclass, as Flax modules are."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def names(cls: type) -> list[str]:
+    """The options of a dataclass: its fields, without those that Flax adds to a module."""
+    added = ("parent", "name") if _is_flax_module(cls) else ()
+    options = [field.name for field in dataclasses.fields(cls) if field.init]
+    return [name for name in options if name not in added]
+
+
+def _step(config: Any, path: str) -> tuple[str, str]:
+    """The field that a path leads into, and the rest of the path."""
+    if is_options(config):
+        normal = path.replace("-", "_")
+        head, _, rest = normal.partition(".")
+        known = _fields(type(config))
+        if head in [name for name, _, _ in known]:
+            return head, rest
+        for name, _, hidden in known:
+            if hidden and _leads_somewhere(getattr(config, name), normal):
+                return name, normal
+        raise UserError(
+            f"unknown field '{path}' of {type(config).__name__}{nearest(normal, paths(config))}"
+        )
+    raise UserError(f"there is no field '{path}' in {config!r}, which has no fields")
+
+
+def _leads_somewhere(config: Any, path: str) -> bool:
+    try:
+        _step(config, path)
+    except UserError:
+        return False
+    return True
+
+
+def _changed(config: Any, name: str, changes: dict[str, Any]) -> Any:
+    """The new value of a field: replaced whole (the empty path), in parts, or both."""
+    value = changes.pop("", getattr(config, name))
+    return replace(value, changes) if changes else value
+
+
+def _copy(config: Any, changes: Mapping[str, Any]) -> Any:
+    # A Flax module that is dataclasses.replace'd takes over its parent and shares its submodules.
+    if _is_flax_module(type(config)):
+        return config.clone(**changes)
+    return dataclasses.replace(config, **changes)
+
+
+@functools.cache
+def _fields(cls: type) -> list[tuple[str, Any, bool]]:
+    """Name, type, and whether the command line leaves it out of names, for each option."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    described = []
+    for name in names(cls):
+        kind, *notes = (
+            typing.get_args(hints[name])
+            if typing.get_origin(hints[name]) is typing.Annotated
+            else (hints[name],)
+        )
+        described.append((name, kind, any(getattr(note, "name", None) == "" for note in notes)))
+    return described
+
+
+def _is_flax_module(cls: type) -> bool:
+    # Where Flax is not even imported there are none, and importing it takes half a second.
+    linen = sys.modules.get("flax.linen")
+    return linen is not None and issubclass(cls, linen.Module)

@@ -1,0 +1,63 @@
+"""Initialisers of parameters, by the names used in the field.
+
+Each is a function ``(key, shape, dtype) -> array``. Fan-in is the product of all axes but the
+last, fan-out the last axis times the receptive field (the axes before the last two).
+"""
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import jax
+from jax.nn import initializers as jax_initializers
+
+from nnjax.errors import choose
+
+Initializer = Literal[
+    "zeros",
+    "ones",
+    "normal",
+    "uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "orthogonal",
+]
+
+
+class InitializerFunction(Protocol):
+    """``(key, shape, dtype) -> array``."""
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype=..., /) -> jax.Array: ...
+
+
+_FUNCTIONS: dict[str, Callable] = {
+    "zeros": jax_initializers.zeros,
+    "ones": jax_initializers.ones,
+    # The standard normal distribution, as the first lectures on neurons draw their weights.
+    "normal": jax_initializers.normal(stddev=1.0),
+    # Uniform in [-0.05, 0.05], Keras's "random_uniform".
+    "uniform": lambda key, shape, dtype=float: jax.random.uniform(key, shape, dtype, -0.05, 0.05),
+    "lecun_normal": jax_initializers.lecun_normal(),
+    "lecun_uniform": jax_initializers.lecun_uniform(),
+    "glorot_normal": jax_initializers.glorot_normal(),
+    "glorot_uniform": jax_initializers.glorot_uniform(),
+    "he_normal": jax_initializers.he_normal(),
+    "he_uniform": jax_initializers.he_uniform(),
+    "orthogonal": jax_initializers.orthogonal(),
+}
+
+
+def by_name(name: str | Callable, scale: float | jax.Array = 1.0) -> Callable:
+    """Returns the initialiser of that name (a function passes through), its draws times ``scale``.
+
+    Raises:
+      UserError: the name is unknown.
+    """
+    initializer = name if callable(name) else choose("initializer", name, _FUNCTIONS)
+    # Not multiplying by a plain 1 keeps the traced program short; a traced scale always multiplies.
+    if isinstance(scale, float | int) and scale == 1:
+        return initializer
+    return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)

@@ -1,0 +1,1 @@
+"""Layers: one mathematical idea a file."""

@@ -1,0 +1,36 @@
+"""Dropout with a rate that may be traced."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def dropout(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:
+    """Sets each element to 0 with probability ``rate`` and scales the rest by 1 / (1 - rate).
+
+    Inverted dropout (Srivastava et al. 2014): the expectation is ``x``, so evaluation needs no
+    rescaling. ``rate`` may be a traced number in [0, 1).
+    """
+    kept = jax.random.bernoulli(key, 1.0 - rate, x.shape)
+    return jnp.where(kept, x / jnp.asarray(1.0 - rate, x.dtype), jnp.zeros_like(x))
+
+
+class Dropout(nn.Module):
+    """Drops elements while training; the identity otherwise.
+
+    Draws from the ``dropout`` key of ``apply(..., rngs={"dropout": key})``.
+
+    Attributes:
+      rate: probability of dropping an element, in [0, 1); may be traced. A plain 0 compiles to
+        nothing.
+    """
+
+    rate: float = 0.0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """Maps an array of any shape to one of the same shape and dtype."""
+        never = isinstance(self.rate, float | int) and self.rate == 0
+        if not train or never:
+            return x
+        return dropout(self.make_rng("dropout"), x, self.rate)

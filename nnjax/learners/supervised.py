@@ -1,0 +1,187 @@
+"""Supervised learning by stochastic gradients."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from nnjax import losses
+from nnjax import metrics as measures
+from nnjax.data.dataset import Batch
+from nnjax.learners.state import State
+from nnjax.metrics import Mean, Metric, Metrics
+from nnjax.optimizers import SGD, Optimizer
+from nnjax.precision import Precision, cast_floats
+
+
+@dataclasses.dataclass(frozen=True)
+class Supervised:
+    """Fits a model to targets: one gradient step of the mean loss a batch.
+
+    Any numeric field, here or in the model and the optimizer, may be a traced array
+    (``dataclasses.replace`` inside the traced function), so that one compiled program serves every
+    learning rate, penalty or dropout rate, and ``jax.vmap`` trains many at once.
+
+    Attributes:
+      model: a Flax module called as ``model(inputs, train=...)``.
+      loss: what is minimised, averaged over the examples of a batch.
+      optimizer: how parameters follow the gradient.
+      metrics: what is measured beside the loss.
+      l2: lambda of the penalty (lambda / 2) sum w^2 on weights only, added once a batch.
+      label_smoothing: epsilon in [0, 1), for the cross-entropies.
+      reduction: "mean" or "sum" of the loss over the examples of a batch.
+      precision: dtype of the forward and backward pass; parameters and their updates stay float32.
+    """
+
+    model: nn.Module
+    loss: losses.Loss = "categorical_cross_entropy"
+    optimizer: Optimizer = SGD()
+    metrics: tuple[Metric, ...] = ("accuracy",)
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    reduction: losses.Reduction = "mean"
+    precision: Precision = "float32"
+
+    def init(self, key: jax.Array, example: Batch) -> State:
+        """Draws the parameters.
+
+        Args:
+          key: typed PRNG key (``jax.random.key(seed)``).
+          example: a batch, or its shapes; only the shape and dtype of ``inputs`` matter.
+        """
+        params_key, state_key = jax.random.split(key)
+        inputs = jnp.zeros(example["inputs"].shape, example["inputs"].dtype)
+        variables = dict(self.model.init({"params": params_key}, inputs, train=False))
+        params = variables.pop("params")
+        return State(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            model_state=variables,
+            optimizer_state=self.optimizer.build(params).init(params),
+            key=state_key,
+        )
+
+    def step(
+        self, state: State, batch: Batch, axis_name: str | None = None
+    ) -> tuple[State, Metrics]:
+        """One update.
+
+        Args:
+          state: the state before.
+          batch: ``inputs`` (batch, ...), ``targets`` and an optional ``mask`` (batch,).
+          axis_name: the mapped axis when called under ``jax.pmap`` or ``jax.shard_map``, each
+            device with its own part of the batch: gradients and metrics are those of the whole.
+
+        Returns:
+          The state after, and the metrics of the batch before the update.
+        """
+        gradient = jax.value_and_grad(self._objective, has_aux=True)
+        params = _varying(state.params, axis_name)
+        (_, (measured, model_state)), gradients = gradient(params, state, batch, axis_name)
+        if axis_name is not None:
+            gradients, model_state = jax.lax.pmean((gradients, model_state), axis_name)
+            measured = jax.lax.psum(measured, axis_name)
+        updates, optimizer_state = self.optimizer.build(state.params).update(
+            gradients, state.optimizer_state, state.params
+        )
+        state = state.replace(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            model_state=model_state,
+            optimizer_state=optimizer_state,
+        )
+        return state, measured
+
+    def evaluate(self, state: State, batch: Batch) -> Metrics:
+        """Measures a batch, without dropout; masked examples count for nothing."""
+        outputs = self.outputs(state, batch["inputs"])
+        return self._measure(self._losses(outputs, batch["targets"]), outputs, batch)
+
+    def predict(self, state: State, inputs: jax.Array) -> jax.Array:
+        """Probabilities (or values, for a regression) of shape (batch, outputs)."""
+        return losses.predictions(self.loss, self.outputs(state, inputs))
+
+    def outputs(self, state: State, inputs: jax.Array) -> jax.Array:
+        """The model's outputs in evaluation, float32 (batch, outputs); logits for a cross-entropy.
+
+        Uses the averaged parameters where the optimizer keeps an average.
+        """
+        params = self.optimizer.evaluation_params(state.params, state.optimizer_state)
+        outputs, _ = self._apply(params, state.model_state, inputs, train=False)
+        return outputs
+
+    def _apply(self, params, model_state, inputs, *, train: bool, key: jax.Array | None = None):
+        """Runs the model at the learner's precision; returns float32 outputs and the model state."""
+        variables = {"params": cast_floats(params, self.precision), **model_state}
+        inputs = cast_floats(inputs, self.precision)
+        if not train:
+            return self.model.apply(variables, inputs, train=False).astype(jnp.float32), model_state
+        outputs, model_state = self.model.apply(
+            variables, inputs, train=True, rngs={"dropout": key}, mutable=list(model_state)
+        )
+        return outputs.astype(jnp.float32), cast_floats(dict(model_state), "float32")
+
+    def _objective(self, params, state: State, batch: Batch, axis_name: str | None):
+        """The number to differentiate, with metrics and model state beside it.
+
+        Under ``axis_name`` each device returns its share, such that the *mean* over the devices is
+        the objective of the whole batch, however the mask falls.
+        """
+        key = jax.random.fold_in(state.key, state.step)
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        outputs, model_state = self._apply(
+            params, state.model_state, batch["inputs"], train=True, key=key
+        )
+        values = self._losses(outputs, batch["targets"])
+        measured = self._measure(values, outputs, batch)
+        objective = measured["loss"].total
+        if self.reduction == "mean":
+            count = measured["loss"].count
+            objective = objective / (count if axis_name is None else jax.lax.pmean(count, axis_name))
+        elif axis_name is not None:
+            objective = objective * jax.lax.psum(1, axis_name)
+        if not (isinstance(self.l2, float | int) and self.l2 == 0):
+            objective = objective + 0.5 * self.l2 * sum_of_squared_weights(params)
+        return objective, (measured, model_state)
+
+    def _losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """The loss of each example, (batch,)."""
+        loss = losses.by_name(self.loss)
+        if isinstance(self.label_smoothing, float | int) and self.label_smoothing == 0:
+            return loss(outputs, targets)
+        return loss(outputs, targets, smoothing=self.label_smoothing)
+
+    def _measure(self, values: jax.Array, outputs: jax.Array, batch: Batch) -> dict[str, Mean]:
+        """The loss and every other metric of a batch."""
+        mask = batch.get("mask")
+        measured = {"loss": Mean.of(values, mask)}
+        predicted = losses.predictions(self.loss, outputs)
+        for name in self.metrics:
+            measured[name] = Mean.of(measures.by_name(name)(predicted, batch["targets"]), mask)
+        return measured
+
+
+def sum_of_squared_weights(params: Any) -> jax.Array:
+    """sum w^2 over every parameter that is a weight, not a bias or a normalisation's scale."""
+    weights = [
+        leaf
+        for path, leaf in jax.tree.leaves_with_path(params)
+        if str(path[-1].key) not in ("bias", "scale")
+    ]
+    return sum((jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in weights), jnp.float32(0))
+
+
+def _varying(params: Any, axis_name: str | None) -> Any:
+    """Marks replicated parameters as varying over the mapped axis, for ``jax.shard_map``.
+
+    Differentiating with respect to replicated parameters inside ``shard_map`` already sums the
+    gradient over the devices, and the ``pmean`` that follows would leave it too large by their
+    number. Of varying parameters it gives each device's own gradient, as under ``pmap``.
+    """
+    if axis_name is None:
+        return params
+    return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), params)

@@ -1,0 +1,128 @@
+"""Metrics that add up: over batches, steps and devices, exactly, every example counted once.
+
+A metric is a pair of sums. Adding two metrics (leaf by leaf) gives the metric of both sets of
+examples together, so an epoch adds batches and several devices add with ``lax.psum``. Masked
+examples, those with weight 0, count for nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from nnjax.errors import choose
+
+Metric = Literal["accuracy", "top5_accuracy", "mean_absolute_error"]
+
+
+@flax.struct.dataclass
+class Mean:
+    """A mean of one number per example: ``total / count``.
+
+    Attributes:
+      total: float32 sum over the examples.
+      count: float32 number of examples (exact below 2^24 a batch; sums are taken per batch).
+    """
+
+    total: jax.Array
+    count: jax.Array
+
+    @classmethod
+    def of(cls, values: jax.Array, mask: jax.Array | None = None) -> "Mean":
+        """The mean of ``values`` (batch,) over the examples whose ``mask`` (batch,) is not 0."""
+        if mask is None:
+            total = jnp.sum(values, dtype=jnp.float32)
+            return cls(total, jnp.full_like(total, values.size))
+        mask = mask.astype(jnp.float32)
+        # `where`, not a product: a masked example may hold NaN, and NaN * 0 is NaN.
+        return cls(jnp.sum(jnp.where(mask > 0, values, 0.0) * mask), jnp.sum(mask))
+
+    def value(self) -> float:
+        """The mean as a Python number; NaN where nothing was counted."""
+        count = float(self.count)
+        return float(self.total) / count if count else float("nan")
+
+
+Metrics = Mapping[str, Any]
+"""Metrics by name; what ``step`` and ``evaluate`` return."""
+
+
+def add(left: Metrics, right: Metrics) -> Metrics:
+    """The metrics of two disjoint sets of examples taken together."""
+    return jax.tree.map(jnp.add, left, right)
+
+
+def values(metrics: Metrics) -> dict[str, float]:
+    """Fetches metrics from the device, as Python numbers by name."""
+    return {name: metric.value() for name, metric in jax.device_get(dict(metrics)).items()}
+
+
+def class_index(outputs: jax.Array) -> jax.Array:
+    """The predicted class: the largest of several outputs, or whether a single one is >= 1/2.
+
+    Args:
+      outputs: (batch, outputs), activations (not logits) where there is a single output.
+
+    Returns:
+      (batch,) int32.
+    """
+    if outputs.shape[-1] == 1:
+        return (outputs[..., 0] >= 0.5).astype(jnp.int32)
+    return jnp.argmax(outputs, axis=-1).astype(jnp.int32)
+
+
+def _labels(targets: jax.Array, outputs: jax.Array) -> jax.Array:
+    """Class indices (batch,) of targets given as indices or as one-hot vectors."""
+    return class_index(targets) if targets.ndim == outputs.ndim else targets
+
+
+def accuracy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """1 where the predicted class is the target's, else 0; shape (batch,)."""
+    return (class_index(outputs) == _labels(targets, outputs)).astype(jnp.float32)
+
+
+def top_k_accuracy(outputs: jax.Array, targets: jax.Array, k: int = 5) -> jax.Array:
+    """1 where the target is among the ``k`` largest outputs, else 0; shape (batch,)."""
+    _, best = jax.lax.top_k(outputs, min(k, outputs.shape[-1]))
+    return jnp.any(best == _labels(targets, outputs)[..., None], axis=-1).astype(jnp.float32)
+
+
+def mean_absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """1/K sum_k |f_k - v_k|; shape (batch,)."""
+    return jnp.mean(jnp.abs(outputs - targets.reshape(outputs.shape)), axis=-1)
+
+
+_FUNCTIONS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    "accuracy": accuracy,
+    "top5_accuracy": top_k_accuracy,
+    "mean_absolute_error": mean_absolute_error,
+}
+
+
+def by_name(name: str | Callable) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Returns the metric of that name, a function (predictions, targets) -> (batch,).
+
+    Raises:
+      UserError: the name is unknown.
+    """
+    return name if callable(name) else choose("metric", name, _FUNCTIONS)
+
+
+def confusion_matrix(
+    predicted: jax.Array, labels: jax.Array, classes: int, mask: jax.Array | None = None
+) -> jax.Array:
+    """Counts pairs of (label, prediction).
+
+    Args:
+      predicted: (batch,) predicted class indices.
+      labels: (batch,) true class indices.
+      classes: number of classes K.
+      mask: (batch,), 0 for examples to leave out.
+
+    Returns:
+      (K, K) int32; row: the true class, column: the predicted one. Adds up over batches.
+    """
+    counted = jnp.ones_like(labels, jnp.int32) if mask is None else (mask > 0).astype(jnp.int32)
+    return jnp.zeros((classes, classes), jnp.int32).at[labels, predicted].add(counted)

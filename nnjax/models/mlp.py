@@ -1,0 +1,45 @@
+"""The multi-layer perceptron."""
+
+import flax.linen as nn
+import jax
+
+from nnjax import activations, initializers
+from nnjax.layers.dense import Dense
+from nnjax.layers.dropout import Dropout
+from nnjax.layers.flatten import flatten
+
+
+class MLP(nn.Module):
+    """Dense layers with an activation after each: a_l = f(a_{l-1} W_l + b_l), a_0 the input.
+
+    784-30-10 has 784 * 30 + 30 + 30 * 10 + 10 = 23,860 parameters.
+
+    Attributes:
+      features: widths of the hidden layers; empty for a linear model.
+      outputs: width of the last layer; None takes the number of classes or targets from the data.
+      activation: of the hidden layers.
+      output_activation: of the last layer. Leave "identity" with a cross-entropy, which takes logits.
+      dropout: rate after each hidden layer; may be traced.
+      kernel_init: initialiser of the W.
+      init_scale: factor on the initial W; may be traced.
+    """
+
+    features: tuple[int, ...] = (30,)
+    outputs: int | None = None
+    activation: activations.Activation = "tanh"
+    output_activation: activations.Activation = "identity"
+    dropout: float = 0.0
+    kernel_init: initializers.Initializer = "glorot_uniform"
+    init_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """Maps (batch, ...) to (batch, outputs); the axes after the first are flattened."""
+        x = flatten(x)
+        options = {"kernel_init": self.kernel_init, "init_scale": self.init_scale}
+        for index, features in enumerate(self.features):
+            x = Dense(features, name=f"hidden{index + 1}", **options)(x)
+            x = activations.by_name(self.activation)(x)
+            x = Dropout(self.dropout)(x, train=train)
+        x = Dense(self.outputs or 1, name="output", **options)(x)
+        return activations.by_name(self.output_activation)(x)

@@ -1,0 +1,39 @@
+"""Optimizers: typed options, from which the update is built inside the traced function."""
+
+from nnjax.optimizers.algorithms import (
+    NAMES,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lamb,
+    Lion,
+    Momentum,
+    Nadam,
+    Nesterov,
+    RAdam,
+    RMSprop,
+)
+from nnjax.optimizers.groups import Group
+from nnjax.optimizers.optimizer import Optimizer
+
+__all__ = [
+    "NAMES",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Group",
+    "Lamb",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Nesterov",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+]

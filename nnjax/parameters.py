@@ -1,0 +1,20 @@
+"""Names of parameters: where a leaf stands in the tree, and whether it is a weight."""
+
+from typing import Any
+
+import jax
+
+
+def name(path: tuple[Any, ...]) -> str:
+    """The name of a leaf from its key path, such as ``"hidden1/kernel"``."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def names(params: Any) -> list[str]:
+    """The name of every leaf, in the order of ``jax.tree.leaves``."""
+    return [name(path) for path, _ in jax.tree.leaves_with_path(params)]
+
+
+def is_weight(path: tuple[Any, ...]) -> bool:
+    """Whether the leaf at a key path is a weight: not a bias, nor a normalisation's scale."""
+    return name(path).rsplit("/", 1)[-1] not in ("bias", "scale")

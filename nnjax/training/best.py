@@ -1,0 +1,75 @@
+"""Which parameters are best, and when to stop: the bookkeeping of the monitored metric."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError
+
+SMALLER_IS_BETTER = ("loss", "mean_absolute_error")
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The metric that decides.
+
+    Attributes:
+      split: the split it is measured on.
+      metric: its name.
+    """
+
+    split: str
+    metric: str
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Whether ``value`` is better than ``best``; NaN never is, anything beats None."""
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        return value < best if self.metric in SMALLER_IS_BETTER else value > best
+
+
+def make_monitor(name: str, learner: Any, data: Dataset | Stream) -> Monitor | None:
+    """Reads the ``monitor`` option, such as "validation accuracy"; None where nothing decides.
+
+    Raises:
+      UserError: the data has no such split, or the learner does not measure such a metric.
+    """
+    measured = ("loss", *learner.metrics)
+    if name == "none" or (name == "auto" and not data.size("validation")):
+        return None
+    if name == "auto":
+        return Monitor("validation", "accuracy" if "accuracy" in measured else "loss")
+    split, _, metric = name.partition(" ")
+    if not data.size(split) or metric not in measured:
+        splits = [split for split in ("train", "validation", "test") if data.size(split)]
+        raise UserError(
+            f"monitor '{name}' is not a split and a metric measured here; the splits are "
+            f"{', '.join(splits)} and the metrics {', '.join(measured)}"
+        )
+    return Monitor(split, metric)
+
+
+@dataclass
+class Standing:
+    """How the monitored metric has fared so far; saved with every checkpoint.
+
+    Attributes:
+      best: the best value, None before the first evaluation.
+      best_step: the step it was measured at.
+      since: evaluations since then.
+    """
+
+    best: float | None = None
+    best_step: int | None = None
+    since: int = 0
+
+    def observe(self, monitor: Monitor, value: float, step: int) -> bool:
+        """Takes in an evaluation; returns whether it is the best so far."""
+        if monitor.improves(value, self.best):
+            self.best, self.best_step, self.since = value, step, 0
+            return True
+        self.since += 1
+        return False

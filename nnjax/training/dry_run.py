@@ -1,0 +1,89 @@
+"""A dry run: what an experiment is, found out from shapes alone, before any data is read."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+from rich.table import Table
+
+from nnjax.summary import Summary, summarise
+from nnjax.training.experiment import Experiment, fit_to_data
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What a dry run finds.
+
+    Attributes:
+      layers: the layer table.
+      inputs: shape and dtype of a batch of inputs, as the model takes it.
+      examples: number of examples of each split.
+      steps: updates in the whole run.
+      steps_per_epoch: updates in one pass over the training data.
+      state_bytes: memory of everything that changes: parameters, optimizer, key.
+      update_bytes: memory of one update beside it: gradients and activations, as the compiler
+        plans it; None where the compiler does not say.
+    """
+
+    layers: Summary
+    inputs: jax.ShapeDtypeStruct
+    examples: dict[str, int]
+    steps: int
+    steps_per_epoch: int
+    state_bytes: int
+    update_bytes: int | None
+
+    def render(self) -> Table:
+        """The findings as a table."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        shape = " x ".join(map(str, self.inputs.shape))
+        table.add_row("batch", f"{shape} {self.inputs.dtype}")
+        for split, count in self.examples.items():
+            table.add_row(f"{split} examples", f"{count:,}")
+        table.add_row("updates", f"{self.steps:,} ({self.steps_per_epoch:,} an epoch)")
+        table.add_row("training state", _megabytes(self.state_bytes))
+        if self.update_bytes is not None:
+            table.add_row("one update", _megabytes(self.update_bytes))
+        return table
+
+
+def dry_run(experiment: Experiment) -> Findings:
+    """Finds out shapes, parameters, FLOPs, memory and length of a run; trains nothing.
+
+    Raises:
+      UserError: the options do not fit each other or the data.
+    """
+    training = experiment.training
+    data: Any = experiment.data.spec() if hasattr(experiment.data, "spec") else None
+    data = experiment.data.load() if data is None else data
+    learner = fit_to_data(experiment.learner, data, training)
+    examples = data.size("train")
+    batch = data.example(training.batch(examples))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(learner.init, key, batch)
+    inputs = batch["inputs"]
+    splits = {name: data.size(name) for name in ("train", "validation", "test") if data.size(name)}
+    return Findings(
+        layers=summarise(learner.model, inputs),
+        inputs=inputs,
+        examples=splits,
+        steps=training.total_steps(examples),
+        steps_per_epoch=training.steps_per_epoch(examples),
+        state_bytes=_bytes(state),
+        update_bytes=_update_bytes(learner, state, batch),
+    )
+
+
+def _bytes(tree: Any) -> int:
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _update_bytes(learner: Any, state: Any, batch: Any) -> int | None:
+    """Temporary memory of the compiled step."""
+    analysis = jax.jit(learner.step).lower(state, batch).compile().memory_analysis()
+    return getattr(analysis, "temp_size_in_bytes", None)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,45 @@
+"""An experiment: data, learner and training options; what a config file holds."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import tyro
+
+from nnjax.data.dataset import Dataset, Source, Stream
+from nnjax.learners.supervised import Supervised
+from nnjax.training.options import Training
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides a run, as one value.
+
+    Attributes:
+      data: where the data comes from.
+      learner: the model, the loss and the optimizer.
+      training: how long and how to train.
+      script: the experiment script of ``experiments/`` that runs it.
+    """
+
+    data: Source
+    learner: Annotated[Supervised, tyro.conf.arg(name="")]
+    training: Annotated[Training, tyro.conf.arg(name="")]
+    script: Annotated[str, tyro.conf.Suppress] = "classification"
+
+
+def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any:
+    """Fills in what a learner takes from the data: the number of outputs, the schedule's length.
+
+    Args:
+      learner: a learner whose ``model.outputs`` or ``optimizer.schedule.steps`` may be None.
+      data: gives the number of outputs and of training examples.
+      training: gives the length of the run.
+    """
+    model = learner.model
+    if getattr(model, "outputs", 0) is None:
+        model = dataclasses.replace(model, outputs=data.outputs)
+    learner = dataclasses.replace(learner, model=model)
+    if not hasattr(learner, "optimizer"):
+        return learner
+    optimizer = learner.optimizer.for_run(training.total_steps(data.size("train")))
+    return dataclasses.replace(learner, optimizer=optimizer)

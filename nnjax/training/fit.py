@@ -1,0 +1,297 @@
+"""The loop: updates, evaluations, checkpoints, from the first step or from where a run stopped."""
+
+import dataclasses
+import math
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nnjax import metrics
+from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError
+from nnjax.learners.state import State
+from nnjax.training import best, devices, snapshot, updates
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.evaluation import Evaluator
+from nnjax.training.experiment import fit_to_data
+from nnjax.training.feeds import make_feed
+from nnjax.training.interruption import Interrupted, Request, requests
+from nnjax.training.options import Training
+from nnjax.training.progress import Progress
+from nnjax.training.runs import Run
+
+STRETCH_SECONDS = 0.25
+"""Updates go to the device in stretches of about this long; signals are heeded between them."""
+
+SMOKE_STEPS = 5
+"""Updates of a run with the ``smoke`` option."""
+
+SPLITS = ("train", "validation", "test")
+
+
+class Diverged(UserError):
+    """The loss became NaN or infinite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What training gave.
+
+    Attributes:
+      learner: the learner, with what it took from the data filled in.
+      state: the best state where a metric was monitored, else the last.
+      summary: the metrics of each split, times and counts, as in ``summary.json``.
+    """
+
+    learner: Any
+    state: State
+    summary: dict[str, Any]
+
+
+def fit(
+    learner: Any,
+    data: Dataset | Stream,
+    training: Training,
+    *,
+    run: Run | None = None,
+    progress: Progress | None = None,
+    resume: bool = False,
+) -> Result:
+    """Trains a learner on data.
+
+    Args:
+      learner: any learner, such as ``Supervised``.
+      data: with a "train" split, and perhaps "validation" and "test".
+      training: durations, batch size, evaluation, checkpoints, devices.
+      run: the run directory that receives metrics and checkpoints; None keeps nothing.
+      progress: the display; None shows nothing.
+      resume: go on from the newest checkpoint of ``run``.
+
+    Raises:
+      Diverged: the loss became NaN or infinite; the message names the step and the last checkpoint.
+      Interrupted: SIGTERM or SIGINT came; the state is saved.
+      UserError: the options do not fit the data or the machine.
+    """
+    loop = _Loop(learner, data, training, run, progress)
+    try:
+        loop.begin(resume)
+        with requests() as request:
+            while not loop.is_over():
+                loop.advance()
+                loop.record()
+                loop.heed(request)
+                loop.save_if_due()
+        return loop.finish()
+    finally:
+        loop.close()
+
+
+class _Loop:
+    """A training run in progress."""
+
+    def __init__(self, learner, data, training: Training, run: Run | None, progress):
+        self.began = time.perf_counter()
+        self.data, self.training, self.run, self.progress = data, training, run, progress
+        self.mesh = devices.make_mesh(training.devices)
+        self.learner = fit_to_data(learner, data, training)
+        self.monitor = best.make_monitor(training.monitor, self.learner, data)
+        self.feed = make_feed(self.learner, data, training, self.mesh)
+        self.evaluator = Evaluator(self.learner, data, self.mesh)
+        self.examples = data.size("train")
+        self.total_steps = training.total_steps(self.examples)
+        if training.smoke:
+            self.total_steps = min(self.total_steps, SMOKE_STEPS)
+        self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
+        self.carry = snapshot.initial_carry(self.learner, data, training, self.mesh)
+        self.best_state = self._copy(self.carry.state) if self.monitor else None
+        self.standing = best.Standing()
+        self.step = 0
+        self.stretch = 1
+        self.steps_trained = 0
+        self.training_seconds = 0.0
+        self.compile_seconds = 0.0
+        self.earlier_seconds = 0.0
+        self.saved_at = time.perf_counter()
+
+    # Beginning
+
+    def _copy(self, state: State) -> State:
+        """A copy that outlives the donation of ``state`` to the next update."""
+        return jax.tree.map(jnp.copy, state)
+
+    def begin(self, resume: bool) -> None:
+        """Restores the newest checkpoint or saves the first, and compiles."""
+        if resume:
+            self._restore()
+        elif self.run:
+            self.run.write_summary({"status": "running"})
+            self.save()
+        self.compile_seconds = self.feed.compile(self.carry)
+
+    def _restore(self) -> None:
+        assert self.run is not None and self.checkpoints is not None
+        restored = self.checkpoints.restore(snapshot.abstract(self._arrays()), on_fallback=self._note)
+        if restored is None:
+            raise UserError(f"run {self.run.directory} has no checkpoint to resume from")
+        self.step, tree, meta = restored
+        self.carry = tree["carry"]
+        self.best_state = tree["best"] if self.monitor else None
+        self.standing = best.Standing(**meta["standing"])
+        self.earlier_seconds = meta["seconds"]
+        self.feed.seek(meta["position"])
+        self.run.truncate_metrics(self.step)
+        self.run.write_summary({"status": "running"})
+        self._note(f"resumed at step {self.step:,}")
+
+    def _arrays(self) -> dict[str, Any]:
+        return snapshot.tree(self.carry, self.best_state)
+
+    # Going on
+
+    def is_over(self) -> bool:
+        """Whether the last update is made, or early stopping has come."""
+        patience = self.training.patience
+        exhausted = patience is not None and self.standing.since >= patience
+        return self.step >= self.total_steps or exhausted
+
+    def advance(self) -> None:
+        """Runs updates up to the next evaluation, the end of the epoch or of the stretch."""
+        every = self.training.evaluation_steps(self.examples)
+        ends = (every - self.step % every, self.total_steps - self.step)
+        epoch_end = self.feed.steps_per_epoch - self.step % self.feed.steps_per_epoch
+        count = min(self.stretch, epoch_end, *ends)
+        began = time.perf_counter()
+        self.carry = self.feed.run(self.carry, self.step, count)
+        diverged_at = int(self.carry.diverged_at)
+        seconds = time.perf_counter() - began
+        self.step += count
+        self.steps_trained += count
+        self.training_seconds += seconds
+        # Ten times at most: the first updates of a process are slower than the rest.
+        self.stretch = max(1, min(10 * count, int(count * STRETCH_SECONDS / seconds)))
+        if diverged_at != updates.NEVER:
+            self._diverge(diverged_at)
+
+    def _diverge(self, step: int) -> None:
+        message = f"the loss became NaN or infinite at step {step:,}; lower the learning rate"
+        if self.run and self.checkpoints:
+            self.checkpoints.wait()
+            self.run.write_summary({"status": "diverged", "step": step})
+            last = self.checkpoints.latest_step()
+            message += f" (last good checkpoint: step {last:,} in {self.run.checkpoints})"
+        raise Diverged(message)
+
+    def record(self) -> None:
+        """Evaluates where an evaluation is due, and shows how it goes."""
+        every = self.training.evaluation_steps(self.examples)
+        train = metrics.values(self.carry.totals)
+        validation = None
+        if self.step % every == 0 or self.step == self.total_steps:
+            self._write("train", train)
+            validation = self._evaluate()
+            zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
+            self.carry = self.carry.replace(totals=zeros)
+        if self.progress:
+            self.progress.update(
+                step=self.step,
+                train=train,
+                validation=validation,
+                examples_per_second=self._examples_per_second(),
+            )
+
+    def _evaluate(self) -> dict[str, float] | None:
+        """Measures the validation (else the test) split, and the monitored one."""
+        split = "validation" if self.data.size("validation") else "test"
+        measured = None
+        if self.data.size(split):
+            measured = self.evaluator(self.carry.state, split)
+            self._write(split, measured)
+        if self.monitor:
+            deciding = measured
+            if self.monitor.split != split or deciding is None:
+                deciding = self.evaluator(self.carry.state, self.monitor.split)
+            if self.standing.observe(self.monitor, deciding[self.monitor.metric], self.step):
+                self.best_state = self._copy(self.carry.state)
+        return measured
+
+    def _write(self, split: str, measured: dict[str, float]) -> None:
+        if self.run:
+            epoch = round(self.step / self.feed.steps_per_epoch, 6)
+            self.run.append_metrics({"step": self.step, "epoch": epoch, "split": split, **measured})
+
+    def heed(self, request: Request) -> None:
+        """Saves and leaves where a signal asks for it."""
+        if request.signal_number is None or self.is_over():
+            return
+        message = f"stopped at step {self.step:,} of {self.total_steps:,}"
+        if self.run:
+            self.save()
+            self.run.write_summary({"status": "interrupted", "step": self.step})
+            message += f"; go on with: nnjax resume {self.run.directory}"
+        raise Interrupted(message, request.signal_number)
+
+    def save_if_due(self) -> None:
+        """Saves a checkpoint where the last is old enough."""
+        if time.perf_counter() - self.saved_at >= self.training.checkpoint_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Saves a checkpoint, in the background."""
+        if not self.checkpoints:
+            return
+        meta = {
+            "standing": dataclasses.asdict(self.standing),
+            "seconds": self._seconds(),
+            "position": self.feed.position(),
+        }
+        self.checkpoints.save(self.step, self._arrays(), meta)
+        self.saved_at = time.perf_counter()
+
+    # Ending
+
+    def finish(self) -> Result:
+        """Saves the last checkpoint, measures every split and writes the summary."""
+        if self.checkpoints and self.checkpoints.latest_step() != self.step:
+            self.save()
+        state = self.best_state if self.best_state is not None else self.carry.state
+        summary: dict[str, Any] = {"status": "finished"}
+        for split in SPLITS:
+            if self.data.size(split) and (split != "train" or self.training.evaluate_train):
+                summary[split] = self.evaluator(state, split)
+        summary |= self._counts(state)
+        if self.run and self.checkpoints:
+            self.checkpoints.wait()
+            self.run.write_summary(summary)
+        return Result(self.learner, state, summary)
+
+    def _counts(self, state: State) -> dict[str, Any]:
+        leaves = jax.tree.leaves(state.params)
+        return {
+            "steps": self.step,
+            "epochs": self.step / self.feed.steps_per_epoch,
+            "best_step": self.standing.best_step,
+            "parameters": sum(math.prod(leaf.shape) for leaf in leaves),
+            "seconds": self._seconds(),
+            "training_seconds": self.training_seconds,
+            "compile_seconds": self.compile_seconds,
+            "examples_per_second": self._examples_per_second(),
+        }
+
+    def close(self) -> None:
+        """Waits for what is being saved."""
+        if self.checkpoints:
+            self.checkpoints.close()
+
+    def _seconds(self) -> float:
+        return self.earlier_seconds + time.perf_counter() - self.began
+
+    def _examples_per_second(self) -> float:
+        seen = self.steps_trained / self.feed.steps_per_epoch * self.examples
+        return seen / self.training_seconds if self.training_seconds else 0.0
+
+    def _note(self, message: str) -> None:
+        if self.progress:
+            self.progress.note(message)
+

@@ -1,0 +1,98 @@
+"""How long to train, and how: the options of the loop."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from nnjax.errors import UserError
+
+Loop = Literal["auto", "compiled", "dispatched"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Durations, batches, evaluation, checkpoints and devices.
+
+    Attributes:
+      epochs: how long to train, in passes over the training data.
+      steps: the same in updates; give one of epochs, steps and examples.
+      examples: the same in training examples seen.
+      batch_size: examples an update; 0 takes the whole training split, unshuffled.
+      seed: draws the initial parameters, dropout and, unless data_seed is given, the data order.
+      data_seed: draws the data order, which is a function of this seed and the epoch alone.
+      evaluate_every: epochs between two evaluations.
+      evaluate_train: also evaluate the training split after training, over every example.
+      monitor: what decides which parameters are best and when to stop early: a split and a metric,
+        as in "validation accuracy" or "train loss"; "auto" is the validation accuracy (loss, if the
+        accuracy is not measured) where there is a validation split; "none" keeps the last.
+      patience: stop after this many evaluations without improvement; None never does.
+      checkpoint_seconds: time between two checkpoints.
+      keep_checkpoints: how many of the newest to keep.
+      devices: train on the first so many devices of the machine; 0 takes all.
+      smoke: stop after a few updates, to see that everything works; the schedule is that of the
+        whole run.
+      loop: "compiled" runs many updates in one compiled loop, "dispatched" starts each from Python,
+        which on a CPU lets one large update use every core; "auto" chooses.
+    """
+
+    epochs: float | None = None
+    steps: int | None = None
+    examples: int | None = None
+    batch_size: int = 128
+    seed: int = 0
+    data_seed: int | None = None
+    evaluate_every: float = 1.0
+    evaluate_train: bool = True
+    monitor: str = "auto"
+    patience: int | None = None
+    checkpoint_seconds: float = 30.0
+    keep_checkpoints: int = 2
+    devices: int = 1
+    smoke: bool = False
+    loop: Loop = "auto"
+
+    def __post_init__(self):
+        durations = {"epochs": self.epochs, "steps": self.steps, "examples": self.examples}
+        given = {name: value for name, value in durations.items() if value is not None}
+        if len(given) != 1:
+            raise UserError(f"give one of epochs, steps and examples, not {given or 'none'}")
+        positive = {**given, "evaluate_every": self.evaluate_every}
+        positive["keep_checkpoints"] = self.keep_checkpoints
+        if self.patience is not None:
+            positive["patience"] = self.patience
+        for name, value in positive.items():
+            if not value > 0:
+                raise UserError(f"{name} must be positive, not {value}")
+        at_least_zero = ("batch_size", "seed", "devices", "checkpoint_seconds")
+        for name in at_least_zero:
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} must not be negative, it is {getattr(self, name)}")
+
+    def total_steps(self, examples: int) -> int:
+        """Updates in the whole run, for a training split of ``examples``; at least one."""
+        if self.steps is not None:
+            return self.steps
+        if self.examples is not None:
+            return max(1, math.ceil(self.examples / self.batch(examples)))
+        return max(1, round(self.epochs * self.steps_per_epoch(examples)))
+
+    def steps_per_epoch(self, examples: int) -> int:
+        """Updates in one pass over ``examples``, the last one with what is left over."""
+        return math.ceil(examples / self.batch(examples))
+
+    def evaluation_steps(self, examples: int) -> int:
+        """Updates between two evaluations."""
+        return max(1, round(self.evaluate_every * self.steps_per_epoch(examples)))
+
+    def batch(self, examples: int) -> int:
+        """Examples an update.
+
+        Raises:
+          UserError: the batch is larger than the training split.
+        """
+        if self.batch_size > examples:
+            raise UserError(
+                f"batch_size {self.batch_size} is larger than the {examples} training examples; "
+                f"give at most {examples}, or 0 for all of them"
+            )
+        return self.batch_size or examples

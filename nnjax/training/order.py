@@ -1,0 +1,41 @@
+"""The order in which examples are seen: a function of (seed, epoch) and nothing else."""
+
+import numpy as np
+
+
+def batches(examples: int, batch_size: int, seed: int, epoch: int, multiple: int = 1) -> np.ndarray:
+    """Draws the batches of one epoch, every example once.
+
+    Args:
+      examples: size of the training split.
+      batch_size: examples an update.
+      seed: of the data order.
+      epoch: counted from 0.
+      multiple: rows are padded to a multiple of this, the number of devices that share a batch.
+
+    Returns:
+      int32 (updates, row): indices of examples. Places that no example fills, at the end of a row,
+      are -1.
+    """
+    # Philox is counter-based: each (seed, epoch) has a stream of its own, with no state to save.
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+    order = generator.permutation(examples).astype(np.int32)
+    updates = -(-examples // batch_size)
+    row = -(-batch_size // multiple) * multiple
+    padded = np.full((updates, row), -1, np.int32)
+    full = examples // batch_size
+    padded[:full, :batch_size] = order[: full * batch_size].reshape(full, batch_size)
+    padded[full:, : examples - full * batch_size] = order[full * batch_size :]
+    return padded
+
+
+def is_ragged(examples: int, batch_size: int, multiple: int = 1) -> bool:
+    """Whether any row of :func:`batches` has a place that no example fills."""
+    return examples % batch_size != 0 or batch_size % multiple != 0
+
+
+def whole(examples: int, multiple: int = 1) -> np.ndarray:
+    """One batch of every example in order, int32 (1, row), padded with -1 to a multiple."""
+    row = np.full((1, -(-examples // multiple) * multiple), -1, np.int32)
+    row[0, :examples] = np.arange(examples)
+    return row

@@ -1,0 +1,330 @@
+"""Shows how a run goes: a live display on a terminal, plain lines anywhere else."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+REFRESHES_PER_SECOND = 4
+"""How often the live display is drawn; by a thread of its own, so that training never waits."""
+
+SECONDS_BETWEEN_LINES = 1.0
+"""Evaluations that follow each other faster than this do not each get a line."""
+
+SECONDS_TO_A_SIGN_OF_LIFE = 60.0
+"""Without a terminal, a line comes after this long even if nothing was evaluated."""
+
+
+class _Report(NamedTuple):
+    """What was last told."""
+
+    step: int
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
+    examples_per_second: float | None
+    at: float
+
+
+class _Column(NamedTuple):
+    """A column of the lines: its group ("train" or the like), its heading and its width."""
+
+    group: str
+    heading: str
+    width: int
+
+
+class Progress:
+    """The display of a run, as a context manager.
+
+    Every evaluation leaves a line, though not more than about one a second; the first and the last
+    always do. On a terminal a row below them shows the present, with a bar and the time left.
+
+    Args:
+      total_steps: updates in the whole run.
+      steps_per_epoch: updates in one pass over the training data.
+      console: where to write; None takes standard output.
+      quiet: show notes only.
+      held_out: the split that the ``validation`` metrics come from.
+    """
+
+    def __init__(
+        self,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        console: Console | None = None,
+        quiet: bool = False,
+        held_out: str = "validation",
+    ):
+        self._total_steps = total_steps
+        self._steps_per_epoch = steps_per_epoch
+        self._console = console or Console()
+        self._quiet = quiet
+        self._held_out = held_out
+        self._live: Live | None = None
+        self._began = time.perf_counter()
+        self._first: _Report | None = None
+        self._last: _Report | None = None
+        self._unwritten: _Report | None = None
+        self._written_at = -math.inf
+        self._headed: list[_Column] = []
+        # Dictionaries as ordered sets of the metrics seen so far.
+        self._train_metrics: dict[str, None] = {}
+        self._validation_metrics: dict[str, None] = {}
+
+    def __enter__(self) -> "Progress":
+        self._began = time.perf_counter()
+        if self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet:
+            self._live = Live(
+                get_renderable=self._display,
+                console=self._console,
+                refresh_per_second=REFRESHES_PER_SECOND,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._unwritten:
+            self._write(self._unwritten)
+        if self._live:
+            self._live.stop()
+
+    def update(
+        self,
+        *,
+        step: int,
+        train: Mapping[str, float] | None,
+        validation: Mapping[str, float] | None,
+        examples_per_second: float | None,
+    ) -> None:
+        """Tells how far the run has come; cheap enough for every stretch of updates.
+
+        Args:
+          step: updates made so far.
+          train: metrics of the updates since the last evaluation.
+          validation: metrics of an evaluation made just now; None where there was none.
+          examples_per_second: speed of training.
+        """
+        if self._quiet:
+            return
+        self._train_metrics |= dict.fromkeys(train or {})
+        self._validation_metrics |= dict.fromkeys(validation or {})
+        now = time.perf_counter()
+        report = _Report(step, train or {}, validation or {}, examples_per_second, now)
+        crossed = self._crosses_epoch(step)
+        evaluated = bool(validation) or (crossed and not self._validation_metrics)
+        self._first = self._first or report
+        self._last = report
+        if evaluated:
+            self._unwritten = report
+        if self._line_is_due(report, evaluated):
+            self._write(report)
+
+    def note(self, message: str) -> None:
+        """Writes a line that stays, such as what a resumed run goes on from."""
+        self._console.print(Text(message), soft_wrap=True)
+
+    # When
+
+    def _crosses_epoch(self, step: int) -> bool:
+        before = self._last.step if self._last else 0
+        return step // self._steps_per_epoch > before // self._steps_per_epoch
+
+    def _line_is_due(self, report: _Report, evaluated: bool) -> bool:
+        waited = report.at - self._written_at
+        if report.step >= self._total_steps:
+            return True
+        if evaluated:
+            return waited >= SECONDS_BETWEEN_LINES
+        since = max(self._written_at, self._began)
+        return self._live is None and report.at - since >= SECONDS_TO_A_SIGN_OF_LIFE
+
+    # What
+
+    def _write(self, report: _Report) -> None:
+        """Writes the line of a report, under the headings where they are new."""
+        columns = self._columns()
+        if columns != self._headed:
+            self._headed = columns
+            for heading in _headings(columns):
+                self._print(Text(heading, style="dim"))
+        self._print(Text(_row(columns, self._cells(report))))
+        self._written_at = report.at
+        self._unwritten = None
+
+    def _print(self, line: Text) -> None:
+        # Away from a terminal no line is broken, however long.
+        self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
+
+    def _columns(self) -> list[_Column]:
+        """The columns of a line: without the least important where the terminal is narrow."""
+        # Room for a fraction, as in "2.5/10".
+        epoch = _Column("", "epoch", 2 + len(self._epoch(self._total_steps)))
+        step = _Column("", "step", max(4, len(f"{self._total_steps:,}")))
+        speed, clock = _Column("", "examples/s", 10), _Column("", "time", 7)
+        metrics = [
+            _Column(group, name, max(7, len(name)))
+            for group, names in (
+                ("train", self._train_metrics),
+                (self._held_out, self._validation_metrics),
+            )
+            for name in names
+        ]
+        columns = [epoch, step, *metrics, speed, clock]
+        for least in (step, speed):
+            if self._console.is_terminal and len(_row(columns, {})) > self._console.width:
+                columns.remove(least)
+        return columns
+
+    def _cells(self, report: _Report) -> dict[tuple[str, str], str]:
+        """The texts of a line by (group, heading)."""
+        cells = {
+            ("", "epoch"): self._epoch(report.step),
+            ("", "step"): f"{report.step:,}",
+            ("", "time"): _clock(report.at - self._began),
+        }
+        if report.examples_per_second:
+            cells["", "examples/s"] = f"{report.examples_per_second:,.0f}"
+        for group, metrics in (("train", report.train), (self._held_out, report.validation)):
+            for name, value in metrics.items():
+                cells[group, name] = format_metric(value)
+        return cells
+
+    def _epoch(self, step: int) -> str:
+        """Epochs of the total, as in "3/10" or "2.5/10"."""
+        done, total = step / self._steps_per_epoch, self._total_steps / self._steps_per_epoch
+        digits = 0 if done.is_integer() else 1 if total >= 1 else 2
+        return f"{done:.{digits}f}/{total:.10g}" if total >= 1 else f"{done:.2f}/{total:.2g}"
+
+    def _display(self) -> RenderableType:
+        """The live part: the present as a line of the table, and a bar below it."""
+        now = time.perf_counter()
+        report = self._last
+        if report is None:
+            return Text(f"compiling the first update, {_clock(now - self._began)}", style="dim")
+        columns = self._columns()
+        row = _row(columns, self._cells(report._replace(at=now)))
+        lines = [Text(row, no_wrap=True, style="bold")]
+        if columns != self._headed:
+            headings = _headings(columns)
+            lines[:0] = [Text(heading, style="dim", no_wrap=True) for heading in headings]
+        return Group(*lines, self._bar(report, now))
+
+    def _bar(self, report: _Report, now: float) -> Table:
+        share = report.step / self._total_steps
+        left = self._seconds_left(report, now)
+        words = f"{share:4.0%}" if left is None else f"{share:4.0%}  {_clock(left)} left"
+        bar = Table.grid(padding=(0, 2), expand=True)
+        bar.add_column(ratio=1)
+        bar.add_column(no_wrap=True)
+        bar.add_row(ProgressBar(total=self._total_steps, completed=report.step), words)
+        return bar
+
+    def _seconds_left(self, report: _Report, now: float) -> float | None:
+        """From the pace since the first report, which leaves compilation out."""
+        assert self._first is not None
+        done = report.step - self._first.step
+        if not done:
+            return None
+        pace = (report.at - self._first.at) / done
+        return max(0.0, pace * (self._total_steps - report.step) - (now - report.at))
+
+
+def result_table(summary: Mapping[str, Any]) -> Table:
+    """The result of a run: metrics of each split, times, counts and figures.
+
+    Args:
+      summary: as in ``summary.json``; ``figures``, where given, are the paths of pictures.
+    """
+    result = Table.grid()
+    splits = {name: summary[name] for name in ("train", "validation", "test") if name in summary}
+    if splits:
+        result.add_row(_metrics_table(splits))
+        result.add_row("")
+    result.add_row(_facts_table(summary))
+    return result
+
+
+def _metrics_table(splits: Mapping[str, Mapping[str, float]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    names = dict.fromkeys(name for metrics in splits.values() for name in metrics)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for split, metrics in splits.items():
+        numbers = [format_metric(metrics[name]) if name in metrics else "" for name in names]
+        # The test split is what a run is judged by.
+        table.add_row(split, *numbers, style="bold" if split == "test" else None)
+    return table
+
+
+def _facts_table(summary: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _facts(summary):
+        table.add_row(name, Text(text))
+    return table
+
+
+def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Names and texts of what else a summary holds."""
+    if summary.get("status", "finished") != "finished":
+        yield "status", str(summary["status"])
+    if summary.get("best_step") is not None:
+        yield "best step", f"{summary['best_step']:,} of {summary['steps']:,}"
+    if "parameters" in summary:
+        yield "parameters", f"{summary['parameters']:,}"
+    if "seconds" in summary:
+        seconds = f"{summary['seconds']:.1f}"
+        if summary.get("compile_seconds"):
+            seconds += f", of which {summary['compile_seconds']:.1f} compiling"
+        yield "seconds", seconds
+    if summary.get("examples_per_second"):
+        yield "examples/s", f"{summary['examples_per_second']:,.0f}"
+    figures: Iterable[Path | str] = summary.get("figures") or ()
+    for index, path in enumerate(figures):
+        yield "" if index else "figures", str(path)
+
+
+def format_metric(value: float) -> str:
+    """Four decimals, or an exponent where these would say nothing."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4 or not math.isfinite(value):
+        return f"{value:.4f}"
+    return f"{value:.1e}"
+
+
+def _headings(columns: list[_Column]) -> list[str]:
+    """Two lines: the splits above the first column of each, the names of the columns."""
+    above, last = "", ""
+    for column in columns:
+        group = column.group if column.group != last else ""
+        name = column.heading.replace("_", " ")
+        start = " " * (column.width - min(column.width, len(name)))
+        # A split stands over the beginning of its first metric's name, if it fits there.
+        above += f"{start + group:<{column.width + 2}}"
+        last = column.group
+    names = {(column.group, column.heading): column.heading.replace("_", " ") for column in columns}
+    return [above.rstrip(), _row(columns, names)]
+
+
+def _row(columns: list[_Column], cells: Mapping[tuple[str, str], str]) -> str:
+    """Cells to the right of their columns, two spaces between."""
+    return "  ".join(
+        f"{cells.get((column.group, column.heading), ''):>{column.width}}" for column in columns
+    )
+
+
+def _clock(seconds: float) -> str:
+    """A duration, as in "0:07" or "1:02:03"."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -1,0 +1,73 @@
+"""What a checkpoint of a run holds, and how a trained learner is read back from one."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError
+from nnjax.learners.state import State
+from nnjax.training import best, devices, updates
+from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.experiment import Experiment, fit_to_data
+from nnjax.training.options import Training
+from nnjax.training.runs import Run
+
+
+def initial_carry(
+    learner: Any, data: Dataset | Stream, training: Training, mesh: Mesh
+) -> updates.Carry:
+    """Draws the parameters from ``training.seed``, on every device of the mesh."""
+    example = data.example(training.batch(data.size("train")))
+    everywhere = devices.replicated(mesh)
+    init = jax.jit(lambda key: learner.init(key, example), out_shardings=everywhere)
+    state = init(jax.random.key(training.seed))
+    return jax.device_put(updates.start(learner, state, example), everywhere)
+
+
+def tree(carry: updates.Carry, best_state: State | None) -> dict[str, Any]:
+    """The arrays of a checkpoint; ``best`` is empty where no metric is monitored."""
+    return {"carry": carry, "best": {} if best_state is None else best_state}
+
+
+def abstract(arrays: Any) -> Any:
+    """Shapes, dtypes and shardings of a tree of arrays: what to restore, and onto which devices."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), arrays
+    )
+
+
+def read_trained(
+    experiment: Experiment,
+    run: Run,
+    data: Dataset | Stream,
+    on_fallback: Callable[[str], None] = lambda message: None,
+) -> tuple[Any, State, int]:
+    """Reads the trained state of a run: the best where a metric was monitored, else the newest.
+
+    Args:
+      experiment: the run's configuration.
+      run: the run directory.
+      data: as loaded from the experiment, or its specification.
+      on_fallback: told in a sentence when the newest checkpoint is damaged.
+
+    Returns:
+      The learner fitted to the data, the state on one device, and the step of the checkpoint.
+
+    Raises:
+      UserError: the run has no checkpoint.
+    """
+    training = dataclasses.replace(experiment.training, devices=1)
+    learner = fit_to_data(experiment.learner, data, training)
+    monitor = best.make_monitor(training.monitor, learner, data)
+    carry = initial_carry(learner, data, training, devices.make_mesh(1))
+    wanted = abstract(tree(carry, carry.state if monitor else None))
+    with Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints) as checkpoints:
+        restored = checkpoints.restore(wanted, on_fallback=on_fallback)
+    if restored is None:
+        raise UserError(f"run {run.directory} has no checkpoint yet")
+    step, arrays, _ = restored
+    return learner, arrays["best"] if monitor else arrays["carry"].state, step

@@ -1,0 +1,132 @@
+"""Lifting a learner's step over many batches: one compiled loop, or one call an update.
+
+Both forms compute the same numbers. ``Carry`` travels through; where a run of updates is cut into
+calls changes nothing, down to the last bit.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from nnjax.data.dataset import Batch
+from nnjax.learners.state import State
+from nnjax.metrics import Metrics
+from nnjax.metrics import add as add_metrics
+from nnjax.training.devices import split_batch
+
+NEVER = 2**31 - 1
+"""``Carry.diverged_at`` while every loss is finite."""
+
+Prepare = Callable[[Batch, jax.Array | None], Batch]
+
+
+@flax.struct.dataclass
+class Carry:
+    """What goes through the updates.
+
+    Attributes:
+      state: the learner's state.
+      totals: metrics summed since the last record.
+      diverged_at: int32 (), the first step whose loss was not finite, or ``NEVER``.
+    """
+
+    state: State
+    totals: Metrics
+    diverged_at: jax.Array
+
+
+def start(learner: Any, state: State, example: Batch) -> Carry:
+    """The carry before the first update: nothing measured, nothing diverged."""
+    totals = jax.eval_shape(learner.step, state, example)[1]
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), totals)
+    return Carry(state, zeros, jnp.full((), NEVER, jnp.int32))
+
+
+def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:
+    """One update from a batch as stored; pure."""
+    augment_key = jax.random.fold_in(jax.random.fold_in(carry.state.key, carry.state.step), 1)
+    state, measured = learner.step(carry.state, prepare(batch, augment_key))
+    finite = jnp.isfinite(measured["loss"].total)
+    diverged_at = jnp.where(finite, carry.diverged_at, jnp.minimum(carry.diverged_at, state.step))
+    return Carry(state, add_metrics(carry.totals, measured), diverged_at)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gather:
+    """Takes one batch from arrays on the device.
+
+    Attributes:
+      mesh: the devices that the batch is spread over.
+      ragged: whether a row may hold -1, a place that the batch's ``mask`` then leaves out.
+      whole: take every example in order, whatever the row: full-batch training.
+    """
+
+    mesh: Mesh
+    ragged: bool
+    whole: bool = False
+
+    def __call__(self, data: Batch, order: jax.Array, row: jax.Array) -> Batch:
+        """Takes the examples ``order[row]``; order is int32 (updates, batch)."""
+        if self.whole and not self.ragged:
+            return data
+        index = order[row]
+        if self.mesh.size > 1:
+            index = jax.lax.with_sharding_constraint(index, split_batch(self.mesh))
+        batch = {name: jnp.take(array, index, axis=0, mode="clip") for name, array in data.items()}
+        if self.ragged:
+            batch["mask"] = (index >= 0).astype(jnp.float32)
+        return batch
+
+
+def compiled_loop(learner: Any, prepare: Prepare, gather: Gather) -> Callable:
+    """Many updates in one program: ``(carry, data, order, first, stop) -> carry``.
+
+    ``order`` holds the batches of an epoch, (updates, batch) int32; rows ``first`` to ``stop`` - 1
+    are taken. The bounds are traced, so that every stretch of an epoch is the same program.
+    """
+
+    def run(carry: Carry, data: Batch, order: jax.Array, first: jax.Array, stop: jax.Array):
+        def body(row: jax.Array, carry: Carry) -> Carry:
+            return update(learner, prepare, carry, gather(data, order, row))
+
+        return jax.lax.fori_loop(first, stop, body, carry)
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def dispatched_update(learner: Any, prepare: Prepare, gather: Gather) -> Callable:
+    """One update a call: ``(carry, data, order, row) -> (carry, row + 1)``.
+
+    On a CPU the operations of a program's top level run on every core, those inside a compiled loop
+    on one; an update large enough to outweigh the call is faster this way.
+    """
+
+    def run(carry: Carry, data: Batch, order: jax.Array, row: jax.Array):
+        carry = update(learner, prepare, carry, gather(data, order, row))
+        return carry, row + 1
+
+    return jax.jit(run, donate_argnums=0)
+
+
+def streamed_update(learner: Any, prepare: Prepare) -> Callable:
+    """One update a call from a batch of a stream: ``(carry, batch) -> carry``."""
+    return jax.jit(lambda carry, batch: update(learner, prepare, carry, batch), donate_argnums=0)
+
+
+DISPATCH_FLOPS = 100e6
+"""Floating-point operations of an update from which a CPU runs it faster outside a loop."""
+
+
+def prefers_dispatch(learner: Any, example: Batch, mesh: Mesh) -> bool:
+    """Whether updates on this mesh are faster one call each than in one compiled loop."""
+    if mesh.devices.flat[0].platform != "cpu":
+        return False
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(learner.init, key, example)
+    cost = jax.jit(learner.step).lower(state, example).cost_analysis()
+    return (cost or {}).get("flops", 0.0) > DISPATCH_FLOPS

@@ -1,0 +1,18 @@
+"""Test settings: four fake CPU devices, a compilation cache.
+
+They are environment variables because JAX reads them when it is imported, and because the tests
+that start ``nnjax`` as a process hand them on.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+CACHE = Path(tempfile.gettempdir()) / "nnjax-test-compilation-cache"
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["MPLBACKEND"] = "Agg"

@@ -1,0 +1,159 @@
+"""The supervised learner: gradients, penalties, masks, traced hyperparameters."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from nnjax import fields
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.optimizers import SGD, Adam
+
+LEARNER = Supervised(MLP(features=(5,), outputs=3), optimizer=SGD(learning_rate=0.5))
+
+
+@pytest.fixture
+def batch():
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(8, 4)).astype(np.float32)
+    return {"inputs": inputs, "targets": generator.integers(0, 3, 8).astype(np.int32)}
+
+
+def losses_of(learner, params, batch):
+    logits = learner.model.apply({"params": params}, batch["inputs"], train=False)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"])
+
+
+def test_step_is_gradient_descent_on_the_mean_loss(batch):
+    state = LEARNER.init(jax.random.key(0), batch)
+    after, measured = jax.jit(LEARNER.step)(state, batch)
+    mean = lambda params: losses_of(LEARNER, params, batch).mean()
+    expected = jax.tree.map(lambda w, g: w - 0.5 * g, state.params, jax.grad(mean)(state.params))
+    for ours, theirs in zip(
+        jax.tree.leaves(after.params), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    assert measured["loss"].value() == pytest.approx(float(mean(state.params)), rel=1e-6)
+    assert int(after.step) == 1
+
+
+def test_sum_reduction_multiplies_the_gradient_by_the_batch(batch):
+    summed = dataclasses.replace(LEARNER, reduction="sum", optimizer=SGD(learning_rate=0.5 / 8))
+    state = LEARNER.init(jax.random.key(0), batch)
+    by_mean, _ = LEARNER.step(state, batch)
+    by_sum, _ = summed.step(state, batch)
+    for ours, theirs in zip(
+        jax.tree.leaves(by_mean.params), jax.tree.leaves(by_sum.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_masked_examples_change_nothing(batch):
+    garbage = {name: np.concatenate([array, array[:3]]) for name, array in batch.items()}
+    garbage["inputs"][8:] = np.nan
+    garbage["mask"] = np.array([1] * 8 + [0] * 3, np.float32)
+    state = LEARNER.init(jax.random.key(0), batch)
+    plain = LEARNER.evaluate(state, batch)
+    masked = LEARNER.evaluate(state, garbage)
+    for name in plain:
+        assert masked[name].value() == pytest.approx(plain[name].value(), rel=1e-6)
+    garbage["inputs"][8:] = 7.0
+    expected, _ = LEARNER.step(state, batch)
+    got, _ = LEARNER.step(state, garbage)
+    for ours, theirs in zip(
+        jax.tree.leaves(got.params), jax.tree.leaves(expected.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_l2_penalty_pulls_weights_and_leaves_biases(batch):
+    penalised = dataclasses.replace(LEARNER, l2=0.2)
+    state = LEARNER.init(jax.random.key(0), batch)
+    plain, _ = LEARNER.step(state, batch)
+    pulled, _ = penalised.step(state, batch)
+    for layer in ("hidden1", "output"):
+        difference = plain.params[layer]["kernel"] - pulled.params[layer]["kernel"]
+        expected = 0.5 * 0.2 * state.params[layer]["kernel"]
+        np.testing.assert_allclose(difference, expected, atol=1e-6)
+        np.testing.assert_allclose(
+            plain.params[layer]["bias"], pulled.params[layer]["bias"], atol=1e-7
+        )
+
+
+def test_one_program_serves_every_learning_rate_and_dropout(batch):
+    learner = dataclasses.replace(LEARNER, model=MLP(features=(5,), outputs=3, dropout=0.1))
+    traces = []
+
+    @jax.jit
+    def train(rate, dropout, l2):
+        traces.append(1)
+        changes = {"optimizer.learning_rate": rate, "model.dropout": dropout, "l2": l2}
+        changed = fields.replace(learner, changes)
+        state = changed.init(jax.random.key(0), batch)
+        for _ in range(3):
+            state, measured = changed.step(state, batch)
+        return state.params, measured["loss"].total
+
+    for rate, dropout, l2 in [(0.1, 0.2, 0.0), (0.5, 0.5, 0.1)]:
+        params, _ = train(rate, dropout, l2)
+        changes = {"optimizer.learning_rate": rate, "model.dropout": dropout, "l2": l2}
+        alone = fields.replace(learner, changes)
+        state = alone.init(jax.random.key(0), batch)
+        for _ in range(3):
+            state, _ = alone.step(state, batch)
+        for ours, theirs in zip(
+            jax.tree.leaves(params), jax.tree.leaves(state.params), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert len(traces) == 1
+
+
+def test_a_population_equals_its_members(batch):
+    learner = dataclasses.replace(LEARNER, optimizer=Adam())
+
+    def train(rate, seed):
+        changed = fields.replace(learner, {"optimizer.learning_rate": rate})
+        state = changed.init(jax.random.key(seed), batch)
+        for _ in range(4):
+            state, measured = changed.step(state, batch)
+        return measured["loss"].total
+
+    rates, seeds = jnp.array([0.001, 0.01, 0.1]), jnp.arange(3)
+    together = jax.jit(jax.vmap(train))(rates, seeds)
+    alone = [train(rate, seed) for rate, seed in zip(rates, seeds, strict=True)]
+    np.testing.assert_allclose(together, np.stack(alone), rtol=2e-5)
+
+
+def test_bfloat16_computes_in_bfloat16_and_keeps_float32(batch):
+    learner = dataclasses.replace(LEARNER, precision="bfloat16")
+    state = learner.init(jax.random.key(0), batch)
+    after, measured = jax.jit(learner.step)(state, batch)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(after.params)} == {"float32"}
+    full, exact = jax.jit(LEARNER.step)(state, batch)
+    assert measured["loss"].value() != exact["loss"].value()
+    assert measured["loss"].value() == pytest.approx(exact["loss"].value(), rel=0.02)
+    text = jax.jit(learner.step).lower(state, batch).as_text()
+    assert "bf16" in text
+    for ours, theirs in zip(
+        jax.tree.leaves(after.params), jax.tree.leaves(full.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=0.02)
+
+
+def test_averaged_parameters_are_the_ones_evaluated(batch):
+    learner = dataclasses.replace(LEARNER, optimizer=SGD(learning_rate=0.5, ema_decay=0.9))
+    state = learner.init(jax.random.key(0), batch)
+    visited = []
+    for _ in range(3):
+        state, _ = learner.step(state, batch)
+        visited.append(state.params)
+    weights = [0.9**2, 0.9, 1.0]
+    average = jax.tree.map(lambda *ws: np.average(ws, axis=0, weights=weights), *visited)
+    expected = learner.model.apply({"params": average}, batch["inputs"], train=False)
+    np.testing.assert_allclose(
+        learner.outputs(state, batch["inputs"]), expected, rtol=1e-5, atol=1e-6
+    )

@@ -1,0 +1,104 @@
+"""The same run on one device, sharded over four, under pmap and under shard_map."""
+
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+
+from nnjax.data.dataset import Dataset
+from nnjax.errors import UserError
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.optimizers import SGD
+from nnjax.training import Training, fit
+from nnjax.training.devices import AXIS, make_mesh
+
+STEPS = 50
+DEVICES = 4
+LEARNER = Supervised(MLP(features=(6,), outputs=3), optimizer=SGD(learning_rate=0.1, momentum=0.9))
+
+
+def batches(size):
+    generator = np.random.default_rng(1)
+    inputs = generator.normal(size=(STEPS, size, 5)).astype(np.float32)
+    targets = generator.integers(0, 3, (STEPS, size)).astype(np.int32)
+    # Some devices have fewer real examples than others; the mean must not notice.
+    mask = (generator.random((STEPS, size)) < 0.8).astype(np.float32)
+    return {"inputs": inputs, "targets": targets, "mask": mask}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return batches(12)
+
+
+@pytest.fixture(scope="module")
+def alone(data):
+    """Parameters after 50 steps on one device, and the last step's metrics."""
+    state = start(data)
+    step = jax.jit(LEARNER.step)
+    for index in range(STEPS):
+        state, measured = step(state, jax.tree.map(lambda leaf: leaf[index], data))
+    return state.params, measured
+
+
+def start(data):
+    return LEARNER.init(jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], data))
+
+
+def assert_same(params, expected):
+    for ours, theirs in zip(jax.tree.leaves(params), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_pmap(data, alone):
+    step = jax.pmap(
+        partial(LEARNER.step, axis_name=AXIS), AXIS, in_axes=(None, 0), out_axes=(None, None)
+    )
+    state = start(data)
+    for index in range(STEPS):
+        parts = jax.tree.map(lambda leaf: leaf[index].reshape(DEVICES, 3, *leaf.shape[2:]), data)
+        state, measured = step(state, parts)
+    assert_same(state.params, alone[0])
+    assert measured["loss"].value() == pytest.approx(alone[1]["loss"].value(), rel=1e-4)
+
+
+def test_shard_map(data, alone):
+    everywhere, parted = PartitionSpec(), PartitionSpec(AXIS)
+    step = jax.jit(
+        jax.shard_map(
+            partial(LEARNER.step, axis_name=AXIS),
+            mesh=make_mesh(DEVICES),
+            in_specs=(everywhere, parted),
+            out_specs=(everywhere, everywhere),
+        )
+    )
+    state = start(data)
+    for index in range(STEPS):
+        state, measured = step(state, jax.tree.map(lambda leaf: leaf[index], data))
+    assert_same(state.params, alone[0])
+    assert measured["loss"].value() == pytest.approx(alone[1]["loss"].value(), rel=1e-4)
+
+
+def dataset():
+    generator = np.random.default_rng(2)
+    inputs = generator.normal(size=(50, 5)).astype(np.float32)
+    split = {"inputs": inputs, "targets": generator.integers(0, 3, 50).astype(np.int32)}
+    return Dataset({"train": split}, classes=("a", "b", "c"))
+
+
+@pytest.mark.parametrize("batch_size", [12, 10, 0])
+def test_fit_over_four_devices(batch_size):
+    """Batches that four does not divide (10) and a ragged last one (50 = 4 * 12 + 2) included."""
+    one = fit(LEARNER, dataset(), Training(steps=STEPS, batch_size=batch_size, devices=1))
+    four = fit(LEARNER, dataset(), Training(steps=STEPS, batch_size=batch_size, devices=DEVICES))
+    assert_same(four.state.params, one.state.params)
+    assert four.summary["train"]["loss"] == pytest.approx(one.summary["train"]["loss"], rel=1e-4)
+    assert len(jax.tree.leaves(four.state.params)[0].sharding.device_set) == DEVICES
+
+
+def test_too_many_devices():
+    with pytest.raises(UserError, match=r"9 devices were asked for, this machine has 4 cpu devices"):
+        fit(LEARNER, dataset(), Training(steps=1, batch_size=10, devices=9))
