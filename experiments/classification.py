@@ -1,7 +1,7 @@
 """Trains a classifier, measures it on every split and draws what it learned.
 
-    nnjax train cnn2                                 # the same as
-    python -m experiments.classification cnn2
+nnjax train cnn2                                 # the same as
+python -m experiments.classification cnn2
 """
 
 import sys
@@ -26,9 +26,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
         quiet=quiet,
     )
     with progress:
-        result = fit(
-            experiment.learner, data, training, run=run, progress=progress, resume=resume
-        )
+        result = fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
     figures = draw_report(result, data, run)
     Console().print(result_table({**result.summary, "figures": figures}))
     return result.summary

@@ -39,12 +39,12 @@ def threshold(x: jax.Array) -> jax.Array:
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:
-    """x where x >= 0, else 0.01 x (Maas et al. 2013)."""
+    """Returns max(x, 0.01 x) (Maas et al. 2013)."""
     return jax.nn.leaky_relu(x, negative_slope=0.01)
 
 
 def gelu(x: jax.Array) -> jax.Array:
-    """x Phi(x), Phi the normal distribution function, exact (Hendrycks and Gimpel 2016)."""
+    """Returns x Phi(x), Phi the normal distribution function, exact (Hendrycks and Gimpel 2016)."""
     return jax.nn.gelu(x, approximate=False)
 
 

@@ -11,6 +11,7 @@ import jax
 from jax.nn import initializers as jax_initializers
 
 from nnjax.errors import choose
+from nnjax.traced import is_plain
 
 Initializer = Literal[
     "zeros",
@@ -58,6 +59,6 @@ def by_name(name: str | Callable, scale: float | jax.Array = 1.0) -> Callable:
     """
     initializer = name if callable(name) else choose("initializer", name, _FUNCTIONS)
     # Not multiplying by a plain 1 keeps the traced program short; a traced scale always multiplies.
-    if isinstance(scale, float | int) and scale == 1:
+    if is_plain(scale, 1):
         return initializer
     return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)

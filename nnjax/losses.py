@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.activations import threshold
-from nnjax.errors import choose
+from nnjax.errors import UserError, choose
+from nnjax.traced import check_number, is_plain
 
 Loss = Literal[
     "quadratic",
@@ -39,12 +40,25 @@ def as_vectors(targets: jax.Array, outputs: jax.Array, smoothing: float | jax.Ar
       outputs: (batch, outputs).
       smoothing: label smoothing epsilon in [0, 1): one-hot targets become
         (1 - epsilon) target + epsilon / outputs (Szegedy et al. 2016).
+
+    Raises:
+      UserError: the targets fit the outputs in none of these ways.
     """
     classes = outputs.shape[-1]
+    given = f"{targets.dtype} targets of shape {targets.shape}"
     if targets.ndim == outputs.ndim - 1:
-        targets = targets[..., None] if classes == 1 else jax.nn.one_hot(targets, classes)
+        if classes == 1:
+            targets = targets[..., None]
+        elif jnp.issubdtype(targets.dtype, jnp.integer):
+            targets = jax.nn.one_hot(targets, classes)
+    # Broadcasting would hide the mistake.
+    if targets.shape != outputs.shape:
+        raise UserError(
+            f"{given} do not fit outputs of shape {outputs.shape}: give class indices (batch,) or "
+            f"vectors (batch, {classes})"
+        )
     targets = targets.astype(outputs.dtype)
-    if isinstance(smoothing, float | int) and smoothing == 0:
+    if is_plain(smoothing, 0):
         return targets
     return (1 - smoothing) * targets + smoothing / classes
 
@@ -68,7 +82,7 @@ def binary_cross_entropy(
     negative log-likelihood of the label vector, hence a sum over the outputs.
     """
     targets = as_vectors(targets, outputs)
-    if not (isinstance(smoothing, float | int) and smoothing == 0):
+    if not is_plain(smoothing, 0):
         targets = (1 - smoothing) * targets + smoothing / 2
     return jnp.sum(jax.nn.softplus(outputs) - targets * outputs, axis=-1)
 
@@ -104,6 +118,19 @@ SMOOTHED = ("binary_cross_entropy", "categorical_cross_entropy")
 
 SQUARED = ("quadratic", "mean_squared_error")
 """The losses that are sums of squares, which Levenberg-Marquardt asks for."""
+
+
+def check_smoothing(name: str | Callable[..., jax.Array], smoothing: float | jax.Array) -> None:
+    """Refuses a label smoothing out of [0, 1), or one for a loss that takes none.
+
+    Raises:
+      UserError: so it is.
+    """
+    check_number("label smoothing", smoothing, at_least=0, below=1)
+    if isinstance(name, str) and name not in SMOOTHED and not is_plain(smoothing, 0):
+        raise UserError(
+            f"the loss '{name}' takes no label smoothing; only {', '.join(SMOOTHED)} do"
+        )
 
 
 def by_name(name: str | Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.errors import choose
+from nnjax.losses import as_vectors
 
 Metric = Literal["accuracy", "top5_accuracy", "mean_absolute_error"]
 
@@ -91,7 +92,7 @@ def top_k_accuracy(outputs: jax.Array, targets: jax.Array, k: int = 5) -> jax.Ar
 
 def mean_absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """1/K sum_k |f_k - v_k|; shape (batch,)."""
-    return jnp.mean(jnp.abs(outputs - targets.reshape(outputs.shape)), axis=-1)
+    return jnp.mean(jnp.abs(outputs - as_vectors(targets, outputs)), axis=-1)
 
 
 _FUNCTIONS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {

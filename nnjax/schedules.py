@@ -14,6 +14,7 @@ import optax
 from jax.typing import ArrayLike
 
 from nnjax.errors import UserError
+from nnjax.traced import check_number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,15 @@ class Step(Schedule):
     boundaries: tuple[float, ...] = (0.5, 0.75)
     factor: float = 0.1
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("factor of a step schedule", self.factor, at_least=0)
+        for boundary in self.boundaries:
+            if not 0 <= boundary <= 1:
+                raise UserError(
+                    f"boundaries are fractions of the schedule, from 0 to 1, not {boundary}"
+                )
+
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""
         warmup, steps = self.resolved_warmup(), self.resolved_steps()
@@ -133,6 +143,11 @@ class Exponential(Schedule):
     every: int = 1
     staircase: bool = False
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("rate of an exponential schedule", self.rate, at_least=0)
+        check_number("number of updates 'every'", self.every, at_least=1)
+
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""
         # Not `optax.exponential_decay`, which asks whether the rate is 0: it may be traced.
@@ -149,6 +164,10 @@ class Linear(Schedule):
     """
 
     end_factor: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("end factor", self.end_factor, at_least=0)
 
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""
@@ -167,6 +186,10 @@ class Cosine(Schedule):
     """
 
     end_factor: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("end factor", self.end_factor, at_least=0)
 
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""
@@ -189,6 +212,12 @@ class OneCycle(Schedule):
     rise: float = 0.3
     start_divisor: float = 25.0
     end_divisor: float = 1e4
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("rise of a cycle", self.rise, at_least=0, below=1)
+        check_number("start divisor", self.start_divisor, above=0)
+        check_number("end divisor", self.end_divisor, above=0)
 
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""

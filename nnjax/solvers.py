@@ -19,6 +19,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from nnjax.errors import UserError
+from nnjax.traced import check_number
 
 # Optimistix and Lineax are imported where they are used: they take as long to import as JAX.
 if TYPE_CHECKING:
@@ -160,8 +161,7 @@ class LBFGS(Solver):
     memory: int = 10
 
     def __post_init__(self):
-        if self.memory < 1:
-            raise UserError(f"LBFGS needs a memory of at least 1 step, not {self.memory}")
+        check_number("memory of LBFGS", self.memory, at_least=1)
 
     def init(self, objective: Objective, params: Any) -> SolverState:
         """The state before the first step."""
@@ -196,8 +196,7 @@ class _Damped(Solver):
     max_parameters: int = 5_000
 
     def __post_init__(self):
-        if isinstance(self.damping, float | int) and self.damping <= 0:
-            raise UserError(f"the damping must be above 0, not {self.damping}")
+        check_number("damping", self.damping, above=0)
 
     def init(self, objective: Objective, params: Any) -> SolverState:
         """The state before the first step: 1 / lambda."""

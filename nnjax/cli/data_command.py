@@ -34,7 +34,7 @@ def import_(
     from_: Annotated[Path, tyro.conf.arg(name="from")],
     data_dir: Path | None = None,
 ) -> None:
-    """Writes a local set (idx, image folder, npz, CIFAR binaries) in TFDS format, as tfds:NAME.
+    """Writes a local set (idx files, images, npz, CIFAR-10 binaries) in TFDS format, as tfds:NAME.
 
     Args:
       name: the name of the set.
@@ -44,7 +44,10 @@ def import_(
     from nnjax.data import import_folder
 
     written = import_folder(name, from_, data_dir)
-    Console().print(f"written: {written}; train on it with --data tfds:{name}", soft_wrap=True)
+    where = "" if data_dir is None else f" --data.data-dir {data_dir}"
+    Console().print(
+        f"written: {written}; train on it with --data tfds:{name}{where}", soft_wrap=True
+    )
 
 
 def run(arguments: list[str]) -> int:

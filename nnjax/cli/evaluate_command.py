@@ -1,14 +1,18 @@
 """``nnjax evaluate RUN``: measures a trained run on every split."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from nnjax.cli.options import parse_with_tyro
 from nnjax.cli.runs import open_run
+
+MOST_CLASSES = 30
+MOST_CONFUSIONS = 10
 
 
 def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
@@ -28,15 +32,80 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
     evaluator = Evaluator(learner, data, make_mesh(1))
     measured = {split: evaluator(state, split) for split in SPLITS if data.size(split)}
-    table = Table(title=f"{opened.run.directory}, step {step:,}", box=None, title_justify="left")
-    table.add_column("split")
+    console.print(f"{opened.run.directory}, parameters of step {_step(opened.run, step):,}\n")
+    console.print(_metrics_table(measured, data))
+    console.print(_verdict(measured, opened.run.read_summary()))
+    if data.classes is not None and hasattr(learner, "predict"):
+        _report_classes(console, learner, state, data, list(measured)[-1])
+
+
+def _step(run: Any, step: int) -> int:
+    """The step of the parameters: that of the best where a metric was monitored."""
+    best = run.read_summary().get("best_step")
+    return step if best is None else best
+
+
+def _metrics_table(measured: dict[str, dict[str, float]], data: Any) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
     table.add_column("examples", justify="right")
     for metric in next(iter(measured.values())):
-        table.add_column(metric, justify="right")
+        table.add_column(metric.replace("_", " "), justify="right")
     for split, metrics in measured.items():
-        numbers = [f"{value:.4f}" for value in metrics.values()]
+        # More digits than after training: this is the command for who wants to know exactly.
+        numbers = [f"{value:.6g}" for value in metrics.values()]
         table.add_row(split, f"{data.size(split):,}", *numbers)
-    console.print(table)
+    return table
+
+
+def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> str:
+    """Whether the numbers are those of ``summary.json``."""
+    recorded = {split: summary[split] for split in measured if split in summary}
+    if not recorded:
+        return f"\nnothing to compare with: the run is {summary.get('status', 'running')}"
+    differing = [
+        f"{split} {metric} {before!r}"
+        for split, metrics in recorded.items()
+        for metric, before in metrics.items()
+        if measured[split].get(metric) != before and before == before
+    ]
+    if not differing:
+        return "\nequal to summary.json, to the last digit"
+    return f"\nsummary.json says otherwise: {', '.join(differing)}"
+
+
+def _report_classes(console: Console, learner: Any, state: Any, data: Any, split: str) -> None:
+    """Prints what the confusion matrix of a split says: each class, and the commonest mistakes."""
+    from nnjax.figures.mistakes import decisions
+    from nnjax.figures.prediction import class_indices, predict_with_targets
+    from nnjax.figures.report import count_confusions
+
+    outputs, targets = predict_with_targets(learner, state, data, split)
+    names = data.classes
+    counts = count_confusions(class_indices(targets), decisions(outputs)[0], len(names))
+    if len(names) <= MOST_CLASSES:
+        console.print(f"\n{split}, by class:")
+        console.print(_classes_table(counts, names))
+    wrong = counts * (1 - np.eye(len(names), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = [np.unravel_index(index, wrong.shape) for index in order]
+    found = [f"{names[i]} as {names[j]}: {wrong[i, j]}" for i, j in pairs if wrong[i, j]]
+    console.print(f"\n{split}, {wrong.sum():,} of {counts.sum():,} mistaken")
+    if found:
+        console.print("most often " + ", ".join(found), highlight=False)
+
+
+def _classes_table(counts: np.ndarray, names: tuple[str, ...]) -> Table:
+    """Recall: share of a class that is recognised; precision: share of a prediction that is right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("class")
+    for column in ("examples", "correct", "recall", "precision"):
+        table.add_column(column, justify="right")
+    for index, name in enumerate(names):
+        correct, total, predicted = counts[index, index], counts[index].sum(), counts[:, index].sum()
+        shares = [f"{correct / count:.4f}" if count else "" for count in (total, predicted)]
+        table.add_row(name, f"{total:,}", f"{correct:,}", *shares)
+    return table
 
 
 def run(arguments: list[str]) -> int:

@@ -10,12 +10,15 @@ from nnjax.cli.options import parse_with_tyro
 from nnjax.cli.runs import open_run
 
 
-def export(run: Annotated[Path, tyro.conf.Positional], to: Path | None = None) -> None:
+def export(
+    run: Annotated[Path, tyro.conf.Positional], to: Path | None = None, overwrite: bool = False
+) -> None:
     """Writes a trained model as safetensors and StableHLO, and checks that both reload.
 
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
       to: the folder to write into; by default `export` inside the run directory.
+      overwrite: replace the files of an earlier export.
     """
     from nnjax.export import export as write
     from nnjax.training.snapshot import read_trained
@@ -25,8 +28,8 @@ def export(run: Annotated[Path, tyro.conf.Positional], to: Path | None = None) -
     data = opened.load_data()
     learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
     folder = to or opened.run.directory / "export"
-    files = write(learner, state, data, folder)
-    console.print(f"step {step:,}, reloaded to the same outputs:")
+    files = write(learner, state, data, folder, overwrite=overwrite)
+    console.print(f"step {step:,}, reloaded to the same predictions:")
     for file in files:
         console.print(f"  {file} ({file.stat().st_size:,} bytes)", soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -23,9 +24,17 @@ def config_files() -> dict[str, Path]:
     return {file.stem: file for file in files if not file.stem.startswith("_")}
 
 
+def is_built_in(file: Path) -> bool:
+    """Whether a config file came with this installation."""
+    return file.resolve().parent == folder("configs").resolve()
+
+
 def first_line(file: Path) -> str:
     """The first line of a Python file's docstring, without running the file."""
-    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    try:
+        docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    except (SyntaxError, ValueError):
+        return "(cannot be read as Python)"
     return docstring.partition("\n")[0]
 
 
@@ -40,25 +49,39 @@ def find_config(name: str) -> Path:
             raise UserError(f"there is no config file '{name}'")
         return Path(name).resolve()
     files = config_files()
-    if name not in files:
+    if name in files:
+        return files[name]
+    if Path(f"{name}.py").is_file():
+        hint = f", did you mean '{name}.py'?"
+    else:
         hint = nearest(name, files) or "; 'nnjax list' names them all"
-        raise UserError(f"there is no experiment '{name}'{hint}")
-    return files[name]
+    raise UserError(f"there is no experiment '{name}'{hint}")
 
 
-def load(file: Path) -> ModuleType:
+def module_name(file: Path) -> str:
+    """The name under which a file is loaded: that of the classes it defines, in a saved config."""
+    return "nnjax_file_" + re.sub(r"\W", "_", file.stem)
+
+
+def load(file: Path, original: Path | None = None) -> ModuleType:
     """Runs a Python file as a module of its own, able to import what lies beside it.
+
+    Args:
+      file: the file.
+      original: the file that this one is a copy of; the module is named after it, and may import
+        what lies beside it.
 
     Raises:
       UserError: the file is missing, or running it raises an error.
     """
+    original = original or file
     if not file.is_file():
         raise UserError(f"there is no file '{file}'")
-    name = f"nnjax_file_{file.stem}"
+    name = module_name(original)
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(file):
         return sys.modules[name]
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
+    if str(original.parent) not in sys.path:
+        sys.path.append(str(original.parent))
     specification = importlib.util.spec_from_file_location(name, file)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)

@@ -6,9 +6,14 @@ Nothing heavy is imported here: ``nnjax --help`` must answer at once.
 import importlib
 import os
 import sys
+import traceback
+from collections.abc import Callable
 
 from nnjax import __version__
 from nnjax.errors import UserError, choose
+
+TRACEBACK = "NNJAX_TRACEBACK"
+"""Environment variable: where it is set, errors show where they came from."""
 
 COMMANDS = {
     "list": "the experiments that can be trained by name",
@@ -57,20 +62,31 @@ def run(command: str, arguments: list[str]) -> int:
     return importlib.import_module(f"nnjax.cli.{command}_command").run(arguments)
 
 
-def guarded(action) -> int:
+def guarded(action: Callable[[], int]) -> int:
     """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
     try:
         return action()
     except UserError as error:
-        print(f"nnjax: {error}", file=sys.stderr)
-        return 128 + getattr(error, "signal_number", 0) if hasattr(error, "signal_number") else 1
+        _complain(str(error))
+        return 128 + error.signal_number if hasattr(error, "signal_number") else 1
     except KeyboardInterrupt:
-        print("nnjax: stopped", file=sys.stderr)
+        _complain("stopped")
         return 130
     except BrokenPipeError:
         # The reader of a pipe, `head` say, has gone; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        what = error.strerror or str(error)
+        _complain(f"{what}: {error.filename}" if error.filename else what)
+        return 1
+
+
+def _complain(sentence: str) -> None:
+    """Writes the sentence of the error being handled to stderr."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exc()
+    print(f"nnjax: {sentence}", file=sys.stderr)
 
 
 def script_main() -> int:

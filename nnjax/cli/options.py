@@ -88,9 +88,25 @@ def _sentence(box: str, target: Any, default: Any) -> str:
         message.append(line)
     sentence = " ".join(message).strip().rstrip(".")
     unknown = re.search(r"Unrecognized options: ([^\s,]+)", sentence)
-    if not unknown:
-        return sentence or "the options could not be read; see --help"
-    return f"unknown option {unknown[1]}" + _suggestion(unknown[1], default)
+    if unknown and not unknown[1].startswith("-"):
+        return f"'{unknown[1]}' belongs to no option; options begin with --, see --help"
+    if unknown:
+        return f"unknown option {unknown[1]}" + _suggestion(unknown[1], default)
+    return _wrong_type(sentence) or sentence or "the options could not be read; see --help"
+
+
+def _wrong_type(sentence: str) -> str | None:
+    """What tyro says of a value of the wrong type, in words; None where it says something else."""
+    wrong = re.match(r"Error parsing (--\S+): (.*)", sentence)
+    value = wrong and re.search(r"'([^']*)'\]?\s*$|instantiated from \['([^']*)'\]", wrong[2])
+    if not wrong or not value:
+        return None
+    kind = "a value of its type"
+    if "float" in wrong[2].lower():
+        kind = "a number"
+    elif "int" in wrong[2].replace("instantiated", "").lower():
+        kind = "a whole number"
+    return f"{wrong[1]} takes {kind}, not '{value[1] or value[2]}'"
 
 
 def _suggestion(option: str, default: Any) -> str:
@@ -150,6 +166,8 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
 
 def _instance(name: str, classes: Mapping[str, Any], option: str) -> Any:
     """An instance of the named class, all defaults; ``tfds:NAME`` passes NAME to the class."""
+    if not name or name.startswith("-"):
+        raise UserError(f"{option} needs a name: one of " + ", ".join(classes))
     kind, _, argument = name.partition(":")
     kind = kind.replace("-", "_")
     if kind not in classes:

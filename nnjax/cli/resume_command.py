@@ -5,9 +5,10 @@ from typing import Annotated
 
 import tyro
 
+from nnjax.cli import compilation_cache
 from nnjax.cli.options import parse_with_tyro
 from nnjax.cli.runs import open_run
-from nnjax.cli.train_command import find_script
+from nnjax.cli.train_command import execute, find_script
 from nnjax.errors import UserError
 
 
@@ -24,8 +25,9 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
             f"run {opened.run.directory} is finished; 'nnjax evaluate' measures it again, "
             "'nnjax train' starts a new one"
         )
+    compilation_cache.enable()
     script = find_script(opened.experiment, opened.module)
-    script.main(opened.experiment, opened.run, resume=True, quiet=quiet)
+    execute(script, opened.experiment, opened.run, resume=True, quiet=quiet)
 
 
 def run(arguments: list[str]) -> int:

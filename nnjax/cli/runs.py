@@ -1,4 +1,4 @@
-"""What the commands on finished runs share: opening one with its experiment and data."""
+"""What the commands on runs share: opening one with its experiment and data."""
 
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +29,15 @@ def open_run(directory: Path) -> Opened:
       UserError: there is no run there, or its files are damaged.
     """
     run = Run.open(directory)
-    # A config file of the user's own may define classes that the configuration names.
-    module = files.load(run.config_file) if run.config_file else None
+    # A config file may define classes that the configuration names, and a `main` of its own.
+    module = _config_module(run)
     modules = {module.__name__: module} if module else {}
     return Opened(run, run.read_config(modules), module)
+
+
+def _config_module(run: Run) -> ModuleType | None:
+    """The config file as it was when the run was made; nnjax's own as it is now, if still there."""
+    if run.config_file:
+        return files.load(run.config_file, Path(run.environment["config_file"]))
+    built_in = files.config_files().get(run.name)
+    return files.load(built_in) if built_in else None

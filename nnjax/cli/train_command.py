@@ -1,6 +1,5 @@
 """``nnjax train CONFIG``: trains an experiment, by name or from a file."""
 
-import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,25 +24,49 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if arguments else 2
-    _warm_up()
     name, rest = arguments[0], arguments[1:]
-    module = files.load(files.find_config(name))
-    config = read_config(module)
+    file = files.find_config(name)
     # Imported here: options and scripts need JAX, which takes a second.
+    from nnjax.cli import compilation_cache
     from nnjax.cli.options import parse
+    from nnjax.training.interruption import Interrupted
     from nnjax.training.runs import Run
 
-    options = parse(config, rest, f"nnjax train {name}")
+    compilation_cache.enable()
+    module = files.load(file)
+    options = parse(read_config(module), rest, f"nnjax train {name}")
+    experiment = options.experiment
     if options.dry_run:
         from nnjax.cli.summary_command import report
 
-        return report(options.experiment)
-    title = Path(name).stem
-    source = Path(module.__file__ or "")
-    run = Run.create(title, options.experiment, directory=options.run_dir, config_file=source)
-    script = script or find_script(options.experiment, module)
-    script.main(options.experiment, run, quiet=options.quiet)
+        return report(experiment)
+    script = script or find_script(experiment, module)
+    own = None if files.is_built_in(file) else file
+    made = Run.create(file.stem, experiment, directory=options.run_dir, config_file=own)
+    try:
+        execute(script, experiment, made, quiet=options.quiet)
+    except Interrupted:
+        raise
+    except UserError:
+        # Options that do not fit the data or the machine leave nothing in the way of the next try.
+        if made.status == "running":
+            made.remove_unused()
+        raise
     return 0
+
+
+def execute(
+    script: ModuleType, experiment: Any, run: Any, *, resume: bool = False, quiet: bool = False
+) -> None:
+    """Runs the script's ``main``; also what stops it before or after the updates is a sentence.
+
+    Raises:
+      Interrupted: SIGTERM or SIGINT came.
+    """
+    from nnjax.training import interruption
+
+    with interruption.raising(f"stopped; go on with: nnjax resume {run.directory}"):
+        script.main(experiment, run, resume=resume, quiet=quiet)
 
 
 def read_config(module: ModuleType) -> Any:
@@ -66,11 +89,3 @@ def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
     if module is not None and hasattr(module, "main"):
         return module
     return files.load(files.folder("experiments") / f"{experiment.script}.py")
-
-
-def _warm_up() -> None:
-    """Begins the slow imports in the background, while this thread reads the config."""
-    from nnjax.training import checkpoints
-
-    checkpoints.import_in_background()
-    importlib.import_module("jax")

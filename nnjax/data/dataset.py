@@ -108,6 +108,10 @@ class Dataset(Described):
             sizes = {key: len(array) for key, array in split.items()}
             if len(set(sizes.values())) != 1:
                 raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")
+        shapes = {name: _shapes(split) for name, split in self.splits.items()}
+        for name, one in shapes.items():
+            if one != (first := next(iter(shapes.values()))):
+                raise UserError(f"split '{name}' has examples of {one}, the first split of {first}")
 
     def split(self, name: str) -> Batch:
         """The arrays of one split.
@@ -128,6 +132,11 @@ class Dataset(Described):
     def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]:
         """Shape and dtype of one training example as stored, by the array's name."""
         return one_of(self.split("train"))
+
+
+def _shapes(arrays: Batch) -> dict[str, tuple[int, ...]]:
+    """The shape of one example."""
+    return {name: one.shape for name, one in sorted(one_of(arrays).items())}
 
 
 def one_of(arrays: Batch) -> dict[str, jax.ShapeDtypeStruct]:
@@ -182,7 +191,8 @@ class Stream(Protocol):
     ``prepare``, ``classes``, ``outputs``, ``size`` and ``example`` are those of :class:`Described`.
     """
 
-    classes: tuple[str, ...] | None
+    @property
+    def classes(self) -> tuple[str, ...] | None: ...
 
     @property
     def outputs(self) -> int: ...
@@ -205,7 +215,7 @@ class Stream(Protocol):
         ...
 
 
-def pad(batch: Batch, batch_size: int) -> Batch:
+def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
     """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of the first, masked.
 
     Returns:

@@ -6,6 +6,7 @@ each dimension as a big-endian 32-bit integer, and then the numbers, big-endian,
 
 import gzip
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -45,7 +46,7 @@ class Idx(ImageSplits):
       classes: number of classes; None takes what the training labels show.
     """
 
-    path: Path
+    path: Path = Path("data")
     classes: int | None = None
 
     def load(self) -> Dataset:
@@ -63,6 +64,17 @@ class Idx(ImageSplits):
 
 def load_folder(folder: Path, options: ImageSplits, classes: int | None) -> Dataset:
     """Reads idx files and makes the data set of them that the options ask for."""
+    return options.dataset(*read_folder(folder, classes))
+
+
+def read_folder(
+    folder: Path, classes: int | None = None
+) -> tuple[dict[str, Batch], tuple[str, ...]]:
+    """Reads all idx files of a folder.
+
+    Returns:
+      The arrays of each stored split by its name, and the names of the classes.
+    """
     stored: dict[str, Batch] = {}
     for split, (images, labels) in find_pairs(folder).items():
         targets = read_idx(labels)
@@ -71,7 +83,7 @@ def load_folder(folder: Path, options: ImageSplits, classes: int | None) -> Data
         _check_counts(images, len(inputs), labels, len(targets))
         stored[split] = {"inputs": inputs, "targets": check_labels(targets, classes, labels)}
     assert classes is not None
-    return options.dataset(stored, numbered(classes))
+    return stored, numbered(classes)
 
 
 def describe_folder(folder: Path, options: ImageSplits, classes: int | None) -> Spec:
@@ -84,8 +96,9 @@ def describe_folder(folder: Path, options: ImageSplits, classes: int | None) -> 
         sizes[split] = read_header(images)[1][0]
         _check_counts(images, sizes[split], labels, read_header(labels)[1][0])
     dtype, shape = read_header(pairs["train"][0])
+    example = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
     stored = {
-        "inputs": jax.ShapeDtypeStruct((*shape[1:], 1)[:3], dtype.newbyteorder("=")),
+        "inputs": jax.ShapeDtypeStruct(example, dtype.newbyteorder("=")),
         "targets": jax.ShapeDtypeStruct((), np.int32),
     }
     return options.describe(stored, sizes, numbered(classes))
@@ -142,7 +155,10 @@ def read_idx(path: Path) -> np.ndarray:
     with _Opened(path) as file:
         dtype, shape = _header(file, path)
         wanted = math.prod(shape) * dtype.itemsize
-        data = bytearray(wanted)
+        try:
+            data = bytearray(wanted)
+        except (MemoryError, OverflowError):
+            raise UserError(f"{path} is damaged: its header speaks of {shape} numbers") from None
         if file.readinto(data) != wanted:  # pyright: ignore[reportAttributeAccessIssue]
             raise UserError(f"{path} is truncated: fewer than the {wanted} bytes of {shape}")
         if file.read(1):
@@ -190,7 +206,7 @@ class _Opened:
     def __exit__(self, kind, error, traceback) -> None:
         self._stream.close()
         self._file.close()
-        if isinstance(error, EOFError | gzip.BadGzipFile):
+        if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
             raise UserError(f"{self._path} is truncated or damaged: {error}") from None
 
 

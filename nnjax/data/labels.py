@@ -31,6 +31,11 @@ def check_labels(labels: np.ndarray, classes: int, where: str | Path) -> np.ndar
     Raises:
       UserError: a label is not one of the classes; the message names the first and ``where`` it is.
     """
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"the labels in {where} are {labels.dtype} of shape {labels.shape}; "
+            "class labels are one integer an example"
+        )
     outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if outside.size:
         place = int(outside[0])
@@ -39,3 +44,18 @@ def check_labels(labels: np.ndarray, classes: int, where: str | Path) -> np.ndar
             f"0 to {classes - 1}"
         )
     return labels.astype(np.int32)
+
+
+def narrow(array: np.ndarray, where: str) -> np.ndarray:
+    """Numbers as JAX holds them: float64 as float32, int64 as int32, bool as uint8.
+
+    Raises:
+      UserError: the array, described by ``where``, does not hold real numbers.
+    """
+    kind = array.dtype.kind
+    if kind not in "biuf":
+        raise UserError(f"{where} is {array.dtype}; it must hold real numbers")
+    wide = {"b": np.uint8, "i": np.int32, "u": np.uint32, "f": np.float32}[kind]
+    if kind == "b" or array.dtype.itemsize > 4:
+        return array.astype(wide)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

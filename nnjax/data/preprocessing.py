@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.errors import UserError
+
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
 
@@ -30,7 +32,18 @@ class Preprocess:
     permutation_seed: int | None = None
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """Maps (batch, ...) of any numeric dtype to float32 of the same shape."""
+        """Maps (batch, ...) of any numeric dtype to float32 of the same shape.
+
+        Raises:
+          UserError: there are neither one nor as many means as channels or features.
+        """
+        for name in ("mean", "std"):
+            count = len(getattr(self, name))
+            if count > 1 and count != inputs.shape[-1]:
+                raise UserError(
+                    f"preprocess.{name} has {count} numbers for {inputs.shape[-1]} channels or "
+                    "features; give one, or one for each"
+                )
         if self.permutation_seed is not None:
             inputs = permute(inputs, self.permutation_seed)
         x = inputs.astype(jnp.float32)

@@ -31,7 +31,7 @@ class Splits:
         training split where it has none. None takes the source's own split, or else a fifth.
       seed: shuffles the training examples before any are taken; None keeps their order.
       standardise: subtract the mean of the training inputs and divide by their standard deviation,
-        of each channel of images, of each feature of anything else.
+        of each channel of images, of each feature (the last axis) of anything else.
       preprocess: what is done to the inputs on the device.
     """
 
@@ -110,7 +110,7 @@ class Splits:
             return self.preprocess
         if self.preprocess.permutation_seed is not None:
             inputs = permute(inputs, self.preprocess.permutation_seed)
-        mean, std = statistics(inputs, axes=(0, 1, 2) if inputs.ndim == 4 else (0,))
+        mean, std = statistics(inputs, axes=tuple(range(max(1, inputs.ndim - 1))))
         factor = self.preprocess.factor(inputs.dtype)
         scaled = [tuple(factor * value for value in values) for values in (mean, std)]
         return dataclasses.replace(self.preprocess, mean=scaled[0], std=scaled[1])

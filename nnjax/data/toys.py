@@ -1,4 +1,4 @@
-"""Toy data: the seven days at the beach, and scikit-learn's blobs, circles and digits."""
+"""Toy data: the seven days at the beach; scikit-learn's blobs, circles, digits and diabetes."""
 
 from dataclasses import dataclass, field
 
@@ -19,6 +19,10 @@ POINT = {
 DIGIT = {
     "inputs": jax.ShapeDtypeStruct((8, 8, 1), np.uint8),
     "targets": jax.ShapeDtypeStruct((), np.int32),
+}
+PATIENT = {
+    "inputs": jax.ShapeDtypeStruct((10,), np.float32),
+    "targets": jax.ShapeDtypeStruct((), np.float32),
 }
 
 
@@ -141,6 +145,37 @@ class Digits(ImageSplits):
     def spec(self) -> Spec:
         """The same without reading the images."""
         return self.describe(DIGIT, {"train": 1797}, numbered(10))
+
+
+@dataclass(frozen=True)
+class Diabetes(Splits):
+    """442 patients: ten measurements, and how far the disease went in a year (25 to 346).
+
+    A regression (Efron et al., Least Angle Regression, 2004): ``sklearn.datasets.load_diabetes``.
+
+    Attributes:
+      seed: shuffles the patients before any are taken.
+      standardise: subtract the mean of the training inputs and divide by their standard deviation.
+    """
+
+    seed: int | None = field(default=0, kw_only=True)
+    standardise: bool = field(default=True, kw_only=True)
+
+    def load(self) -> Dataset:
+        """Inputs (n, 10) float32, targets (n,) float32; a fifth is the test split."""
+        # Imported here: scikit-learn takes most of a second.
+        from sklearn.datasets import load_diabetes
+
+        inputs, targets = load_diabetes(return_X_y=True, scaled=False)
+        patients = {
+            "inputs": np.asarray(inputs, np.float32),
+            "targets": np.asarray(targets, np.float32),
+        }
+        return self.dataset({"train": patients}, None)
+
+    def spec(self) -> Spec:
+        """The same without reading the table."""
+        return self.describe(PATIENT, {"train": 442}, None)
 
 
 def _points(points: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, np.ndarray]:

@@ -4,6 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from nnjax.traced import check_number, is_plain
+
 
 def dropout(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:
     """Sets each element to 0 with probability ``rate`` and scales the rest by 1 / (1 - rate).
@@ -27,10 +29,13 @@ class Dropout(nn.Module):
 
     rate: float = 0.0
 
+    def __post_init__(self):
+        check_number("dropout rate", self.rate, at_least=0, below=1)
+        super().__post_init__()
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Maps an array of any shape to one of the same shape and dtype."""
-        never = isinstance(self.rate, float | int) and self.rate == 0
-        if not train or never:
+        if not train or is_plain(self.rate, 0):
             return x
         return dropout(self.make_rng("dropout"), x, self.rate)

@@ -14,7 +14,7 @@ from nnjax.learners.state import State
 from nnjax.learners.supervised import Supervised, sum_of_squared_weights
 from nnjax.metrics import Metric, Metrics
 from nnjax.solvers import LBFGS, Solver
-from nnjax.traced import is_plain
+from nnjax.traced import check_number, is_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,8 @@ class FullBatch:
     reduction: losses.Reduction = "mean"
 
     def __post_init__(self):
+        check_number("penalty l2", self.l2, at_least=0)
+        losses.check_smoothing(self.loss, self.label_smoothing)
         if self.solver.least_squares and self.loss not in losses.SQUARED:
             raise UserError(
                 f"{type(self.solver).__name__} needs a squared cost, not '{self.loss}'; choose one "

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nnjax import losses
+from nnjax import losses, parameters
 from nnjax import metrics as measures
 from nnjax.data.dataset import Batch
 from nnjax.learners.state import State
 from nnjax.metrics import Mean, Metric, Metrics
 from nnjax.optimizers import SGD, Optimizer
 from nnjax.precision import Precision, cast_floats
+from nnjax.traced import check_number, is_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Supervised:
 
     model: nn.Module
     loss: losses.Loss = "categorical_cross_entropy"
-    optimizer: Optimizer = SGD()
+    optimizer: Optimizer = dataclasses.field(default_factory=SGD)
     metrics: tuple[Metric, ...] = ("accuracy",)
     l2: float = 0.0
     label_smoothing: float = 0.0
     reduction: losses.Reduction = "mean"
     precision: Precision = "float32"
+
+    def __post_init__(self):
+        check_number("penalty l2", self.l2, at_least=0)
+        losses.check_smoothing(self.loss, self.label_smoothing)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """Draws the parameters.
@@ -71,7 +76,8 @@ class Supervised:
 
         Args:
           state: the state before.
-          batch: ``inputs`` (batch, ...), ``targets`` and an optional ``mask`` (batch,).
+          batch: ``inputs`` (batch, ...), ``targets`` and an optional ``mask`` (batch,). What is
+            masked counts for nothing; its inputs must be finite.
           axis_name: the mapped axis when called under ``jax.pmap`` or ``jax.shard_map``, each
             device with its own part of the batch: gradients and metrics are those of the whole.
 
@@ -87,7 +93,8 @@ class Supervised:
         updates, optimizer_state = self.optimizer.build(state.params).update(
             gradients, state.optimizer_state, state.params
         )
-        state = state.replace(
+        state = dataclasses.replace(
+            state,
             step=state.step + 1,
             params=optax.apply_updates(state.params, updates),
             model_state=model_state,
@@ -114,11 +121,14 @@ class Supervised:
         return outputs
 
     def _apply(self, params, model_state, inputs, *, train: bool, key: jax.Array | None = None):
-        """Runs the model at the learner's precision; returns float32 outputs and the model state."""
+        """Runs the model at the learner's precision; returns float32 outputs and model state."""
         variables = {"params": cast_floats(params, self.precision), **model_state}
         inputs = cast_floats(inputs, self.precision)
+        outputs: Any
         if not train:
-            return self.model.apply(variables, inputs, train=False).astype(jnp.float32), model_state
+            outputs = self.model.apply(variables, inputs, train=False)
+            return outputs.astype(jnp.float32), model_state
+        assert key is not None
         outputs, model_state = self.model.apply(
             variables, inputs, train=True, rngs={"dropout": key}, mutable=list(model_state)
         )
@@ -141,17 +151,19 @@ class Supervised:
         objective = measured["loss"].total
         if self.reduction == "mean":
             count = measured["loss"].count
-            objective = objective / (count if axis_name is None else jax.lax.pmean(count, axis_name))
+            objective = objective / (
+                count if axis_name is None else jax.lax.pmean(count, axis_name)
+            )
         elif axis_name is not None:
             objective = objective * jax.lax.psum(1, axis_name)
-        if not (isinstance(self.l2, float | int) and self.l2 == 0):
+        if not is_plain(self.l2, 0):
             objective = objective + 0.5 * self.l2 * sum_of_squared_weights(params)
         return objective, (measured, model_state)
 
     def _losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """The loss of each example, (batch,)."""
         loss = losses.by_name(self.loss)
-        if isinstance(self.label_smoothing, float | int) and self.label_smoothing == 0:
+        if is_plain(self.label_smoothing, 0):
             return loss(outputs, targets)
         return loss(outputs, targets, smoothing=self.label_smoothing)
 
@@ -166,12 +178,9 @@ class Supervised:
 
 
 def sum_of_squared_weights(params: Any) -> jax.Array:
-    """sum w^2 over every parameter that is a weight, not a bias or a normalisation's scale."""
-    weights = [
-        leaf
-        for path, leaf in jax.tree.leaves_with_path(params)
-        if str(path[-1].key) not in ("bias", "scale")
-    ]
+    """Adds up w^2 over every parameter that is a weight, not a bias or a normalisation's scale."""
+    leaves = jax.tree.leaves_with_path(params)
+    weights = [leaf for path, leaf in leaves if parameters.is_weight(path)]
     return sum((jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in weights), jnp.float32(0))
 
 

@@ -6,19 +6,37 @@ import flax.linen as nn
 import jax
 
 from nnjax import activations, initializers
-from nnjax.layers.convolution import Conv
+from nnjax.errors import UserError
+from nnjax.layers.convolution import Conv, fastest_formulation
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
-from nnjax.layers.flatten import flatten
+from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.pooling import max_pool
+
+
+_NEVER_FALLING = (
+    "identity",
+    "threshold",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+)
+"""Activations f with max f(x) = f(max x)."""
 
 
 class CNN(nn.Module):
     """Blocks of convolution, activation and max pooling; then dense layers (LeCun et al. 1998).
 
     Block i is ``convolutions`` times (convolution with ``features[i]`` kernels, activation), then
-    2x2 max pooling and dropout. With ``skip``, a block whose input has as many channels as its
-    output adds its input to its output before pooling.
+    2x2 max pooling and dropout. With ``skip``, a block whose input has the shape of its output
+    adds its input to its output before pooling.
+
+    On 28x28 grey images and 10 classes: one block of 20 5x5 kernels and 100 hidden neurons have
+    289,630 parameters; blocks of 20 5x5 and 40 3x3 kernels 108,870.
 
     Attributes:
       features: number of kernels in each block.
@@ -51,3 +69,72 @@ class CNN(nn.Module):
     hidden_dropout: float = 0.0
     kernel_init: initializers.Initializer = "glorot_uniform"
     init_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """Maps images (batch, height, width, channels), or grey (batch, height, width), to logits.
+
+        Returns:
+          (batch, outputs).
+
+        Raises:
+          UserError: the inputs are no images, a kernel or a pooling window is larger than what it
+            is applied to, or there are not as many kernel sizes as blocks.
+        """
+        if x.ndim == 3:
+            x = x[..., None]
+        if x.ndim != 4:
+            raise UserError(
+                "a convolutional network takes images (height, width[, channels]), "
+                f"not examples of shape {x.shape[1:]}"
+            )
+        # The batch-minor layout stays inside: parameters and outputs do not depend on it.
+        layout: Layout = "CHWN" if fastest_formulation() == "patches" else "NHWC"
+        x = swap(x) if layout == "CHWN" else x
+        for index, (features, size) in enumerate(
+            zip(self.features, self._sizes_of_blocks(), strict=True)
+        ):
+            x = self._block(x, index + 1, features, size, layout)
+            x = Dropout(self.dropout)(x, train=train)
+        x = flatten_images(x, layout)
+        options = {"kernel_init": self.kernel_init, "init_scale": self.init_scale}
+        for index, features in enumerate(self.hidden):
+            x = Dense(features, name=f"hidden{index + 1}", **options)(x)
+            x = activations.by_name(self.hidden_activation)(x)
+            x = Dropout(self.hidden_dropout)(x, train=train)
+        x = Dense(self.outputs or 1, name="output", **options)(x)
+        return activations.by_name(self.output_activation)(x)
+
+    def _sizes_of_blocks(self) -> tuple[int, ...]:
+        """The kernel size of each block."""
+        blocks, sizes = len(self.features), self.kernel_sizes
+        if len(sizes) not in (1, blocks):
+            raise UserError(
+                f"kernel_sizes {sizes} are for {len(sizes)} blocks, but features {self.features} "
+                f"make {blocks}; give one size, or one for each block"
+            )
+        return sizes * blocks if len(sizes) == 1 else sizes
+
+    def _block(self, x: jax.Array, number: int, features: int, size: int, layout: Layout):
+        """Convolutions with their activations, the skip connection, and pooling."""
+        block_input = x
+        # Pooling first gives the same numbers, and leaves a quarter of them to bias and activation.
+        pool_first = not self.skip and self.activation in _NEVER_FALLING
+        for index in range(self.convolutions):
+            last = index == self.convolutions - 1
+            x = Conv(
+                features,
+                (size, size),
+                padding=self.padding,
+                kernel_init=self.kernel_init,
+                init_scale=self.init_scale,
+                pool=(2, 2) if last and pool_first else None,
+                layout=layout,
+                name=f"convolution{number}" + (f"_{index + 1}" if self.convolutions > 1 else ""),
+            )(x)
+            x = activations.by_name(self.activation)(x)
+        if pool_first:
+            return x
+        if self.skip and x.shape == block_input.shape:
+            x = x + block_input
+        return max_pool(x, layout=layout)

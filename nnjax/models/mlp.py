@@ -7,6 +7,7 @@ from nnjax import activations, initializers
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.flatten import flatten
+from nnjax.traced import check_number
 
 
 class MLP(nn.Module):
@@ -18,7 +19,7 @@ class MLP(nn.Module):
       features: widths of the hidden layers; empty for a linear model.
       outputs: width of the last layer; None takes the number of classes or targets from the data.
       activation: of the hidden layers.
-      output_activation: of the last layer. Leave "identity" with a cross-entropy, which takes logits.
+      output_activation: of the last layer; "identity" with a cross-entropy, which takes logits.
       dropout: rate after each hidden layer; may be traced.
       kernel_init: initialiser of the W.
       init_scale: factor on the initial W; may be traced.
@@ -32,6 +33,13 @@ class MLP(nn.Module):
     kernel_init: initializers.Initializer = "glorot_uniform"
     init_scale: float = 1.0
 
+    def __post_init__(self):
+        for features in self.features:
+            check_number("width of a hidden layer", features, at_least=1)
+        check_number("number of outputs", self.outputs, at_least=1)
+        check_number("dropout rate", self.dropout, at_least=0, below=1)
+        super().__post_init__()
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Maps (batch, ...) to (batch, outputs); the axes after the first are flattened."""
@@ -41,5 +49,5 @@ class MLP(nn.Module):
             x = Dense(features, name=f"hidden{index + 1}", **options)(x)
             x = activations.by_name(self.activation)(x)
             x = Dropout(self.dropout)(x, train=train)
-        x = Dense(self.outputs or 1, name="output", **options)(x)
+        x = Dense(1 if self.outputs is None else self.outputs, name="output", **options)(x)
         return activations.by_name(self.output_activation)(x)

@@ -6,6 +6,7 @@ from typing import Any
 
 from nnjax import parameters
 from nnjax.errors import UserError, nearest
+from nnjax.traced import check_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Group:
     learning_rate_scale: float = 1.0
     weight_decay: float | None = None
     frozen: bool = False
+
+    def __post_init__(self):
+        check_number("learning rate scale", self.learning_rate_scale, at_least=0)
+        check_number("weight decay", self.weight_decay, at_least=0)
 
 
 def assign(params: Any, groups: tuple[Group, ...]) -> dict[str, Group]:

@@ -7,11 +7,10 @@ import jax
 import optax
 
 from nnjax import parameters
-from nnjax.errors import UserError
 from nnjax.optimizers.average import average_parameters, find_average
 from nnjax.optimizers.groups import Group, assign
 from nnjax.schedules import Constant, Schedule
-from nnjax.traced import is_plain
+from nnjax.traced import check_number, is_plain
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,12 +50,12 @@ class Optimizer:
     groups: tuple[Group, ...] = ()
 
     def __post_init__(self):
-        _check_number("learning rate", self.learning_rate, at_least=0)
-        _check_number("weight decay", self.weight_decay, at_least=0)
-        _check_number("clip norm", self.clip_norm, above=0)
-        _check_number("clip value", self.clip_value, above=0)
-        _check_number("number of accumulation steps", self.accumulation_steps, at_least=1)
-        _check_number("EMA decay", self.ema_decay, at_least=0, below=1)
+        check_number("learning rate", self.learning_rate, at_least=0)
+        check_number("weight decay", self.weight_decay, at_least=0)
+        check_number("clip norm", self.clip_norm, above=0)
+        check_number("clip value", self.clip_value, above=0)
+        check_number("number of accumulation steps", self.accumulation_steps, at_least=1)
+        check_number("EMA decay", self.ema_decay, at_least=0, below=1)
 
     def direction(self) -> optax.GradientTransformation:
         """What the subclass makes of a gradient, to be multiplied by minus the learning rate."""
@@ -152,22 +151,3 @@ def _group_scales(groups: dict[str, Group]) -> optax.GradientTransformation:
         return groups[parameters.name(path)].learning_rate_scale * update
 
     return optax.stateless(lambda updates, _: jax.tree.map_with_path(scale, updates))
-
-
-def _check_number(
-    what: str,
-    value: Any,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> None:
-    """Refuses a number out of range; None and traced arrays pass."""
-    if not isinstance(value, float | int):
-        return
-    if at_least is not None and not value >= at_least:
-        raise UserError(f"the {what} must be at least {at_least}, not {value}")
-    if above is not None and not value > above:
-        raise UserError(f"the {what} must be above {above}, not {value}")
-    if below is not None and not value < below:
-        raise UserError(f"the {what} must be below {below}, not {value}")

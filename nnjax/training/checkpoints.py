@@ -8,6 +8,7 @@ carry checksums, and a checkpoint is restored whole or not at all.
 import functools
 import json
 import logging
+import os
 import re
 import shutil
 import threading
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +83,7 @@ class Checkpoints:
                 return
             args = _orbax().args
             items = args.Composite(
-                arrays=args.StandardSave(_nest(arrays)), record=args.JsonSave(record)
+                arrays=_array_item().save(_nest(arrays)), record=args.JsonSave(record)
             )
             manager.save(step, args=items, force=True)
 
@@ -170,8 +171,14 @@ class Checkpoints:
 
     def _open(self) -> Any:
         ocp = _orbax()
-        options = ocp.CheckpointManagerOptions(max_to_keep=self._keep_last, create=False)
-        handlers = {"arrays": _array_handler(), "record": ocp.JsonCheckpointHandler()}
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=self._keep_last,
+            create=False,
+            # Where a directory cannot be made in the background, threads of Orbax wait for it for
+            # minutes, and the process with them.
+            async_options=ocp.options.AsyncOptions(create_directories_asynchronously=False),
+        )
+        handlers = {"arrays": _array_item().handler(), "record": ocp.JsonCheckpointHandler()}
         return ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
 
     def _set_aside(self, step: int) -> None:
@@ -190,6 +197,8 @@ class Checkpoints:
         """Turns what Orbax raises into a sentence, and drops the manager that failed."""
         try:
             yield
+        except UserError:
+            raise
         # TensorStore reports a full disk as a ValueError, other parts as OSError or RuntimeError.
         except Exception as error:
             manager, self._manager = self._manager, None
@@ -219,7 +228,7 @@ class Checkpoints:
             for leaf in record["leaves"].values()
         }
         _check_files(self._directory / str(step) / "arrays")
-        stored = self._load(step, "arrays", args.StandardRestore(_nest(arrays)))
+        stored = self._load(step, "arrays", _array_item().restore(_nest(arrays)))
         arrays.update(traverse_util.flatten_dict(stored))
         return arrays, record
 
@@ -227,6 +236,8 @@ class Checkpoints:
         try:
             manager = self._manager or self._open()
             return manager.restore(step, args=_orbax().args.Composite(**{item: how}))[item]
+        except UserError:
+            raise
         # A damaged file can make Orbax and TensorStore raise anything.
         except Exception as error:
             raise _Damaged(_reason(error)) from error
@@ -252,15 +263,34 @@ def _is_not_from_orbax(record: logging.LogRecord) -> bool:
     return "orbax" not in Path(record.pathname).parts
 
 
-def _array_handler() -> Any:
-    """Orbax's handler of arrays, which also leaves checksums before the step is complete."""
+class _ArrayItem(NamedTuple):
+    """How Orbax handles the item ``arrays``: classes of a handler and of its arguments."""
 
-    class Handler(_orbax().StandardCheckpointHandler):
+    handler: Any
+    save: Any
+    restore: Any
+
+
+@functools.cache
+def _array_item() -> _ArrayItem:
+    """Orbax's handler of arrays, which also leaves checksums before the step is complete."""
+    ocp = _orbax()
+
+    class Handler(ocp.StandardCheckpointHandler):
         def finalize(self, directory: Any) -> None:
             super().finalize(directory)
             _write_checksums(Path(directory))
 
-    return Handler()
+    # Orbax finds a handler by the class of its arguments, and the arguments by the handler's class.
+    @ocp.args.register_with_handler(Handler, for_save=True)
+    class Save(ocp.args.StandardSave):
+        pass
+
+    @ocp.args.register_with_handler(Handler, for_restore=True)
+    class Restore(ocp.args.StandardRestore):
+        pass
+
+    return _ArrayItem(Handler, Save, Restore)
 
 
 def import_in_background() -> None:
@@ -273,9 +303,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     text = str(error).strip() or type(error).__name__
-    # TensorStore closes with the system's message: "... [OS error 28: ENOSPC No space left ...]".
-    system = re.search(r"\[OS error \d+: (?:[A-Z]+ )?([^\]]*)\]", text)
-    return system.group(1) if system else text.splitlines()[0][:120]
+    # TensorStore ends with the system's number: "... No space left on device [os_error_code='28']".
+    system = re.search(r"(?:os_error_code=|OS error )'?(\d+)", text)
+    return os.strerror(int(system[1])) if system else text.splitlines()[0][:120]
 
 
 # Arrays ------------------------------------------------------------------------------------------

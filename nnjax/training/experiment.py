@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import tyro
 
 from nnjax.data.dataset import Dataset, Source, Stream
-from nnjax.learners.supervised import Supervised
+from nnjax.errors import UserError
+from nnjax.learners import FullBatch, Learner
 from nnjax.training.options import Training
 
 
@@ -16,13 +17,13 @@ class Experiment:
 
     Attributes:
       data: where the data comes from.
-      learner: the model, the loss and the optimizer.
+      learner: the model, the loss and the optimizer, as ``Supervised`` or ``FullBatch`` has them.
       training: how long and how to train.
       script: the experiment script of ``experiments/`` that runs it.
     """
 
     data: Source
-    learner: Annotated[Supervised, tyro.conf.arg(name="")]
+    learner: Annotated[Learner, tyro.conf.arg(name="")]
     training: Annotated[Training, tyro.conf.arg(name="")]
     script: Annotated[str, tyro.conf.Suppress] = "classification"
 
@@ -34,12 +35,21 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
       learner: a learner whose ``model.outputs`` or ``optimizer.schedule.steps`` may be None.
       data: gives the number of outputs and of training examples.
       training: gives the length of the run.
+
+    Raises:
+      UserError: the learner wants every example at once and gets batches.
     """
+    examples = data.size("train")
+    if isinstance(learner, FullBatch) and training.batch(examples) != examples:
+        raise UserError(
+            f"FullBatch takes every example at once, not batches of {training.batch_size}; set "
+            "batch_size to 0"
+        )
     model = learner.model
     if getattr(model, "outputs", 0) is None:
         model = dataclasses.replace(model, outputs=data.outputs)
     learner = dataclasses.replace(learner, model=model)
     if not hasattr(learner, "optimizer"):
         return learner
-    optimizer = learner.optimizer.for_run(training.total_steps(data.size("train")))
+    optimizer = learner.optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, optimizer=optimizer)

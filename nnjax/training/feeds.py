@@ -1,6 +1,5 @@
 """Feeds: how training batches reach the updates, from memory or from a stream."""
 
-import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -9,10 +8,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from nnjax.data.dataset import Batch, Dataset, Stream
+from nnjax.data.dataset import Batch, Dataset, Stream, pad
 from nnjax.training import devices, order, updates
 from nnjax.training.options import Training
-from nnjax.training.updates import Carry
+from nnjax.training.updates import NEVER, Carry
 
 
 class Feed(Protocol):
@@ -24,8 +23,12 @@ class Feed(Protocol):
         """Compiles the updates and returns the seconds it took."""
         ...
 
+    def ahead(self, step: int) -> int:
+        """How many updates from ``step`` on one call of :meth:`run` can make."""
+        ...
+
     def run(self, carry: Carry, step: int, count: int) -> Carry:
-        """Runs the updates ``step`` to ``step + count - 1``, all within one epoch."""
+        """Runs the updates ``step`` to ``step + count - 1``."""
         ...
 
     def position(self) -> dict[str, Any]:
@@ -37,10 +40,15 @@ class Feed(Protocol):
         ...
 
 
+BLOCK_UPDATES = 1000
+"""Epochs shorter than this share a block of batches, that no call need end with a short epoch."""
+
+
 class ArrayFeed:
     """Batches gathered on the device from a training split that lies there.
 
-    The position is the step alone: the order of an epoch is a function of (seed, epoch).
+    The position is the step alone: the order of an epoch is a function of (seed, epoch). The
+    batches of some epochs, a block, are drawn and sent to the device at once.
     """
 
     def __init__(self, learner: Any, data: Dataset, training: Training, mesh: Mesh):
@@ -50,6 +58,9 @@ class ArrayFeed:
         self._seed = training.seed if training.data_seed is None else training.data_seed
         self.steps_per_epoch = training.steps_per_epoch(self._examples)
         self._whole = training.batch_size == 0
+        epochs = max(1, BLOCK_UPDATES // self.steps_per_epoch)
+        # One row serves every update of full-batch training.
+        self._epochs_per_block = 1 if self._whole else epochs
         arrays = {name: np.asarray(array) for name, array in data.split("train").items()}
         self._data = jax.device_put(arrays, devices.replicated(mesh))
         ragged = order.is_ragged(self._examples, self._batch, mesh.size)
@@ -60,7 +71,7 @@ class ArrayFeed:
         )
         lift = updates.compiled_loop if self._compiled else updates.dispatched_update
         self._program = lift(learner, data.prepare, gather)
-        # Drawing the next epoch's order while this one trains hides its cost.
+        # Drawing the next block's order while this one trains hides its cost.
         self._drawer = ThreadPoolExecutor(1)
         self._pending: tuple[int, Any] | None = None
         self._order: tuple[int, jax.Array] | None = None
@@ -68,13 +79,16 @@ class ArrayFeed:
     def compile(self, carry: Carry) -> float:
         began = time.perf_counter()
         bounds = (self._scalar(0), self._scalar(0)) if self._compiled else (self._scalar(0),)
-        batches = self._epoch_order(0)
+        batches = self._block(0)
         self._program = self._program.lower(carry, self._data, batches, *bounds).compile()
         return time.perf_counter() - began
 
+    def ahead(self, step: int) -> int:
+        return NEVER if self._whole else self._block_updates - step % self._block_updates
+
     def run(self, carry: Carry, step: int, count: int) -> Carry:
-        epoch, first = divmod(step, self.steps_per_epoch)
-        batches = self._epoch_order(epoch)
+        block, first = divmod(step, NEVER if self._whole else self._block_updates)
+        batches = self._block(block)
         row = self._scalar(first)
         if self._compiled:
             return self._program(carry, self._data, batches, row, self._scalar(first + count))
@@ -91,23 +105,34 @@ class ArrayFeed:
     def _scalar(self, value: int) -> jax.Array:
         return jax.device_put(np.int32(value), devices.replicated(self._mesh))
 
-    def _epoch_order(self, epoch: int) -> jax.Array:
-        """The order of an epoch, on the devices."""
-        if self._order is None or self._order[0] != epoch:
-            drawn = self._draw(epoch)
-            self._order = (epoch, jax.device_put(drawn, devices.replicated(self._mesh)))
+    @property
+    def _block_updates(self) -> int:
+        return self._epochs_per_block * self.steps_per_epoch
+
+    def _block(self, block: int) -> jax.Array:
+        """The batches of a block, on the devices."""
+        if self._order is None or self._order[0] != block:
+            drawn = self._draw_ahead(block)
+            self._order = (block, jax.device_put(drawn, devices.replicated(self._mesh)))
         return self._order[1]
 
-    def _draw(self, epoch: int) -> np.ndarray:
+    def _draw_ahead(self, block: int) -> np.ndarray:
+        """Draws a block, or takes it where it was drawn ahead, and begins to draw the next."""
         if self._whole:
             return order.whole(self._examples, self._mesh.size)
-        draw = functools.partial(
-            order.batches, self._examples, self._batch, self._seed, multiple=self._mesh.size
-        )
         ahead = self._pending
-        drawn = ahead[1].result() if ahead and ahead[0] == epoch else draw(epoch=epoch)
-        self._pending = (epoch + 1, self._drawer.submit(draw, epoch=epoch + 1))
+        drawn = ahead[1].result() if ahead and ahead[0] == block else self._draw(block)
+        self._pending = (block + 1, self._drawer.submit(self._draw, block + 1))
         return drawn
+
+    def _draw(self, block: int) -> np.ndarray:
+        first = block * self._epochs_per_block
+        return np.concatenate(
+            [
+                order.batches(self._examples, self._batch, self._seed, epoch, self._mesh.size)
+                for epoch in range(first, first + self._epochs_per_block)
+            ]
+        )
 
 
 class StreamFeed:
@@ -117,9 +142,11 @@ class StreamFeed:
         self._mesh = mesh
         examples = data.size("train")
         self._seed = training.seed if training.data_seed is None else training.data_seed
-        # Rounded up to a multiple of the devices: the stream masks what it pads.
-        batch = -(-training.batch(examples) // mesh.size) * mesh.size
-        self.steps_per_epoch = -(-examples // batch)
+        self.steps_per_epoch = training.steps_per_epoch(examples)
+        batch = training.batch(examples)
+        # Rows are padded to a multiple of the devices; the examples in a batch do not depend on it,
+        # so that a run can go on with another number of devices.
+        self._row = -(-batch // mesh.size) * mesh.size
         self._batches = data.train_batches(batch, self._seed)
         self._program = updates.streamed_update(learner, data.prepare)
         self._reader = ThreadPoolExecutor(1)
@@ -131,6 +158,9 @@ class StreamFeed:
         began = time.perf_counter()
         self._program = self._program.lower(carry, batch).compile()
         return time.perf_counter() - began
+
+    def ahead(self, step: int) -> int:
+        return self.steps_per_epoch - step % self.steps_per_epoch
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
         del step
@@ -159,12 +189,13 @@ class StreamFeed:
         return self._next
 
     def _read(self) -> tuple[Batch, dict[str, Any]]:
-        batch = next(self._batches)
+        batch = pad(next(self._batches), self._row)
         sharding = devices.split_batch(self._mesh)
-        return jax.device_put(dict(batch), sharding), self._batches.get_state()
+        return jax.device_put(batch, sharding), self._batches.get_state()
 
 
 def make_feed(learner: Any, data: Dataset | Stream, training: Training, mesh: Mesh) -> Feed:
     """The feed for this kind of data."""
-    feed = ArrayFeed if isinstance(data, Dataset) else StreamFeed
-    return feed(learner, data, training, mesh)
+    if isinstance(data, Dataset):
+        return ArrayFeed(learner, data, training, mesh)
+    return StreamFeed(learner, data, training, mesh)

@@ -13,7 +13,7 @@ from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.learners.state import State
 from nnjax.training import best, devices, snapshot, updates
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import Checkpoints, import_in_background
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import fit_to_data
 from nnjax.training.feeds import make_feed
@@ -122,19 +122,25 @@ class _Loop:
         return jax.tree.map(jnp.copy, state)
 
     def begin(self, resume: bool) -> None:
-        """Restores the newest checkpoint or saves the first, and compiles."""
+        """Restores the newest checkpoint, where there is one to resume from, and compiles."""
+        # Nothing is saved yet: without a checkpoint a run resumes from its seed.
         if resume:
             self._restore()
-        elif self.run:
+        if self.run:
             self.run.write_summary({"status": "running"})
-            self.save()
         self.compile_seconds = self.feed.compile(self.carry)
+        if self.run:
+            import_in_background()
 
     def _restore(self) -> None:
-        assert self.run is not None and self.checkpoints is not None
-        restored = self.checkpoints.restore(snapshot.abstract(self._arrays()), on_fallback=self._note)
+        assert self.run is not None
+        assert self.checkpoints is not None
+        wanted = snapshot.abstract(self._arrays())
+        restored = self.checkpoints.restore(wanted, on_fallback=self._note)
         if restored is None:
-            raise UserError(f"run {self.run.directory} has no checkpoint to resume from")
+            self.run.truncate_metrics(0)
+            self._note("no checkpoint was saved yet; starting from the beginning")
+            return
         self.step, tree, meta = restored
         self.carry = tree["carry"]
         self.best_state = tree["best"] if self.monitor else None
@@ -142,7 +148,6 @@ class _Loop:
         self.earlier_seconds = meta["seconds"]
         self.feed.seek(meta["position"])
         self.run.truncate_metrics(self.step)
-        self.run.write_summary({"status": "running"})
         self._note(f"resumed at step {self.step:,}")
 
     def _arrays(self) -> dict[str, Any]:
@@ -157,11 +162,10 @@ class _Loop:
         return self.step >= self.total_steps or exhausted
 
     def advance(self) -> None:
-        """Runs updates up to the next evaluation, the end of the epoch or of the stretch."""
+        """Runs updates up to the next evaluation, or to the end of the stretch."""
         every = self.training.evaluation_steps(self.examples)
         ends = (every - self.step % every, self.total_steps - self.step)
-        epoch_end = self.feed.steps_per_epoch - self.step % self.feed.steps_per_epoch
-        count = min(self.stretch, epoch_end, *ends)
+        count = min(self.stretch, self.feed.ahead(self.step), *ends)
         began = time.perf_counter()
         self.carry = self.feed.run(self.carry, self.step, count)
         diverged_at = int(self.carry.diverged_at)
@@ -180,7 +184,11 @@ class _Loop:
             self.checkpoints.wait()
             self.run.write_summary({"status": "diverged", "step": step})
             last = self.checkpoints.latest_step()
-            message += f" (last good checkpoint: step {last:,} in {self.run.checkpoints})"
+            message += (
+                " (no checkpoint was saved before)"
+                if last is None
+                else f" (last good checkpoint: step {last:,} in {self.run.checkpoints})"
+            )
         raise Diverged(message)
 
     def record(self) -> None:

@@ -1,11 +1,13 @@
-"""SIGTERM and SIGINT: finish the stretch at hand, save, then go."""
+"""SIGTERM and SIGINT: finish the updates at hand, save, then go."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nnjax.errors import UserError
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(UserError):
@@ -37,24 +39,48 @@ def requests() -> Iterator[Request]:
     thread, where Python allows no handlers, signals stay as they are.
     """
     request = Request()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in numbers}
 
-    def restore():
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def handle(number, frame):
-        del frame
+    def handle(number: int, restore: Callable[[], None]) -> None:
         request.signal_number = number
         restore()
 
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
+    with _handled(handle):
         yield request
+
+
+@contextmanager
+def raising(message: str) -> Iterator[None]:
+    """Turns SIGTERM and SIGINT into :class:`Interrupted` for as long as the context lasts.
+
+    Of use around what cannot heed a request, such as compilation or the drawing of figures.
+
+    Args:
+      message: what the error says.
+    """
+
+    def handle(number: int, restore: Callable[[], None]) -> None:
+        restore()
+        raise Interrupted(message, number)
+
+    with _handled(handle):
+        yield
+
+
+@contextmanager
+def _handled(handle: Callable[[int, Callable[[], None]], None]) -> Iterator[None]:
+    """Gives signals to ``handle``, with a function that puts the handlers of before back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in SIGNALS:
+        signal.signal(number, lambda number, frame: handle(number, restore))
+    try:
+        yield
     finally:
         restore()

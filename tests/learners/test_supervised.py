@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from nnjax import fields
+from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
@@ -157,3 +158,95 @@ def test_averaged_parameters_are_the_ones_evaluated(batch):
     np.testing.assert_allclose(
         learner.outputs(state, batch["inputs"]), expected, rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_population_over_rate_dropout_and_penalty_is_one_program(batch):
+    learner = dataclasses.replace(LEARNER, model=MLP(features=(5,), outputs=3, dropout=0.1))
+    traces = []
+
+    def train(values):
+        traces.append(1)
+        changed = fields.replace(learner, values)
+        state = changed.init(jax.random.key(3), batch)
+        for _ in range(3):
+            state, measured = changed.step(state, batch)
+        return state.params, measured["loss"].total
+
+    program = jax.jit(jax.vmap(train))
+    # Zero among them: a traced zero is no reason for another program.
+    populations = [
+        {
+            "optimizer.learning_rate": np.array(rates, np.float32),
+            "model.dropout": np.array(dropouts, np.float32),
+            "l2": np.array(penalties, np.float32),
+        }
+        for rates, dropouts, penalties in [
+            ([0.1, 0.5], [0.0, 0.4], [0.0, 0.1]),
+            ([0.2, 0.3], [0.3, 0.6], [0.2, 0.0]),
+        ]
+    ]
+    together = [program(population) for population in populations]
+    assert len(traces) == 1
+    for population, (params, losses) in zip(populations, together, strict=True):
+        for member in range(2):
+            alone, loss = train({name: float(v[member]) for name, v in population.items()})
+            assert float(losses[member]) == pytest.approx(float(loss), rel=1e-5)
+            for ours, theirs in zip(jax.tree.leaves(params), jax.tree.leaves(alone), strict=True):
+                np.testing.assert_allclose(ours[member], theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(learning_rate=0.5), Adam(learning_rate=0.1)])
+def test_accumulated_batches_make_the_update_of_one_large_batch(batch, optimizer):
+    whole = dataclasses.replace(LEARNER, optimizer=optimizer)
+    after, _ = whole.step(whole.init(jax.random.key(0), batch), batch)
+    quarters = fields.replace(whole, {"optimizer.accumulation_steps": 4})
+    state, step = quarters.init(jax.random.key(0), batch), jax.jit(quarters.step)
+    for quarter in range(4):
+        part = {name: array[2 * quarter : 2 * quarter + 2] for name, array in batch.items()}
+        state, _ = step(state, part)
+    for ours, theirs in zip(
+        jax.tree.leaves(state.params), jax.tree.leaves(after.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_is_a_function_of_the_key_and_the_step(batch):
+    learner = dataclasses.replace(LEARNER, model=MLP(features=(50,), outputs=3, dropout=0.5))
+    state = learner.init(jax.random.key(0), batch)
+    step = jax.jit(learner.step)
+    first, again = step(state, batch)[1], step(state, batch)[1]
+    assert first["loss"].value() == again["loss"].value()
+    later = step(state.replace(step=state.step + 1), batch)[1]
+    other = step(state.replace(key=jax.random.key(9)), batch)[1]
+    assert len({measured["loss"].value() for measured in (first, later, other)}) == 3
+
+
+def test_label_smoothing_is_in_the_loss(batch):
+    smoothed = dataclasses.replace(LEARNER, label_smoothing=0.3)
+    state = LEARNER.init(jax.random.key(0), batch)
+    logits = LEARNER.outputs(state, batch["inputs"])
+    targets = optax.smooth_labels(jax.nn.one_hot(batch["targets"], 3), 0.3)
+    expected = float(optax.softmax_cross_entropy(logits, targets).mean())
+    assert smoothed.evaluate(state, batch)["loss"].value() == pytest.approx(expected, rel=1e-5)
+
+
+def test_predictions_are_probabilities(batch):
+    state = LEARNER.init(jax.random.key(0), batch)
+    np.testing.assert_allclose(
+        LEARNER.predict(state, batch["inputs"]),
+        jax.nn.softmax(LEARNER.outputs(state, batch["inputs"])),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"l2": -0.1}, "the penalty l2 must be at least 0, not -0.1"),
+        ({"label_smoothing": 1.0}, "the label smoothing must be below 1, not 1.0"),
+        ({"label_smoothing": 0.1, "loss": "quadratic"}, "'quadratic' takes no label smoothing"),
+    ],
+)
+def test_values_out_of_range_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(LEARNER, **options)

@@ -260,6 +260,7 @@ def test_going_back_to_an_earlier_step(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.restore(jax.eval_shape(small_tree, 0), step=10)
         checkpoints.save(12, small_tree(12), {})
+        checkpoints.wait()
         assert checkpoints.latest_step() == 12
     assert_same(restore(tmp_path)[1], small_tree(12))
     assert (tmp_path / "set-aside-20").exists()

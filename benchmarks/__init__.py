@@ -1,0 +1,1 @@
+"""Benchmarks: nnjax beside its peers, and what a run costs beside its training."""

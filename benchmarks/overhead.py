@@ -1,0 +1,178 @@
+"""What evaluation, logging and checkpoints cost a run: ``python -m benchmarks.overhead``."""
+
+import dataclasses
+import io
+import os
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from benchmarks import machine
+from benchmarks.table import percent, report, save, table
+from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import Name as WorkloadName
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Runs ``fit`` bare and with all that a run has, in turns.
+
+    Attributes:
+      workloads: what to train.
+      epochs: of a run; 0 takes 100 of an MLP and 5 of a convolutional net.
+      rounds: runs of each kind, after a first one that is not counted.
+      threads: processors to use; 0 for all there are.
+      images: train on the first so many only, for a trial of the benchmark.
+      output: the Markdown file.
+    """
+
+    workloads: tuple[WorkloadName, ...] = tuple(WORKLOADS)
+    epochs: int = 0
+    rounds: int = 3
+    threads: int = 0
+    images: int | None = None
+    output: Path = RESULTS / "overhead.md"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a run has beside its training.
+
+    Attributes:
+      title: its row in the table.
+      evaluate: measure the test split every epoch, and every split at the end.
+      log: write the metrics and show the progress.
+      checkpoint: save the first, the last, and one every 30 seconds.
+    """
+
+    title: str
+    evaluate: bool = False
+    log: bool = False
+    checkpoint: bool = False
+
+
+KINDS = (
+    Kind("training alone"),
+    Kind("with evaluation every epoch", evaluate=True),
+    Kind("with evaluation, metrics and display", evaluate=True, log=True),
+    Kind("with evaluation, metrics, display and checkpoints", True, True, True),
+)
+
+
+def main(options: Options) -> None:
+    """Measures every workload and writes the report."""
+    machine.use_threads(options.threads)
+    with tempfile.TemporaryDirectory() as cache:
+        # Read when JAX is imported. The uncounted runs fill it, so that the others load what the
+        # first run of a machine compiles.
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        rows = [row for name in options.workloads for row in measure(name, options)]
+    heads = [
+        "workload, run",
+        "epochs",
+        "run s",
+        "training s",
+        "compile s",
+        "other s",
+        "other share",
+    ]
+    heads += ["added share"]
+    words = (
+        f"Medians of {options.rounds} runs of `fit`, in rotation. *Other* is the run less its "
+        "training and the compilation of its update: drawing the parameters, moving the data, "
+        "evaluation, metrics, display, checkpoints. *Added* is what evaluation, metrics, display "
+        "and checkpoints add to training alone, as a share of the run without compilation; "
+        "checkpoints are written in the background, so their cost may also show in *training*. "
+        "Most of it is paid once, to load the programs that evaluate: the longer the run, the "
+        "smaller the share."
+    )
+    command = shlex.join(["python", "-m", "benchmarks.overhead", *sys.argv[1:]])
+    save(
+        report("Cost of evaluation, logging and checkpoints", command, [words, table(heads, rows)]),
+        options.output,
+    )
+
+
+def measure(name: WorkloadName, options: Options) -> list[list[str]]:
+    """The rows of one workload."""
+    workload = WORKLOADS[name]
+    experiment = workload.experiment()
+    source = dataclasses.replace(experiment.data, train=options.images or experiment.data.train)
+    data = source.load()
+    epochs = options.epochs or (5 if workload.convolutions else 100)
+    summaries: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    for index in range(options.rounds + 1):
+        for kind in KINDS:
+            time.sleep(0.4)
+            summary = run(kind, experiment, data, epochs)
+            if index:
+                summaries[kind].append(summary)
+        print(f"{name}: round {index} of {options.rounds}", file=sys.stderr, flush=True)
+    bare = _median(summaries[KINDS[0]], "other")
+    rows = []
+    for kind, measured in summaries.items():
+        names = ("seconds", "training_seconds", "compile_seconds", "other")
+        seconds, training, compiling, other = (_median(measured, each) for each in names)
+        added = (other - bare) / (seconds - compiling)
+        rows.append(
+            [f"{name}, {kind.title}", str(epochs)]
+            + [f"{value:.2f}" for value in (seconds, training, compiling, other)]
+            + [percent(other / (seconds - compiling), 1)]
+            + [percent(added, 1) if kind is not KINDS[0] else ""]
+        )
+    return rows
+
+
+def run(kind: Kind, experiment: Any, data: Any, epochs: int) -> dict[str, Any]:
+    """One run of ``fit``; its summary, with the seconds of everything but training as "other"."""
+    # Imported here: the environment must be set before JAX is.
+    from rich.console import Console
+
+    from nnjax.data.dataset import Dataset
+    from nnjax.training import fit
+    from nnjax.training.progress import Progress
+    from nnjax.training.runs import Run
+
+    training = dataclasses.replace(
+        experiment.training,
+        epochs=epochs,
+        evaluate_train=kind.evaluate,
+    )
+    if not kind.evaluate:
+        data = Dataset({"train": data.split("train")}, data.classes, data.preprocess)
+    examples = data.size("train")
+    with tempfile.TemporaryDirectory() as folder:
+        record = Run.create("overhead", experiment, directory=Path(folder) / "run")
+        progress = Progress(
+            total_steps=training.total_steps(examples),
+            steps_per_epoch=training.steps_per_epoch(examples),
+            console=Console(file=io.StringIO()),
+        )
+        with progress:
+            summary = fit(
+                experiment.learner,
+                data,
+                training,
+                run=record if kind.checkpoint else None,
+                progress=progress if kind.log else None,
+            ).summary
+    other = summary["seconds"] - summary["training_seconds"] - summary["compile_seconds"]
+    return {**summary, "other": other}
+
+
+def _median(summaries: list[dict[str, Any]], name: str) -> float:
+    return statistics.median(summary[name] for summary in summaries)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=Options.__doc__))

@@ -1,0 +1,101 @@
+"""Trains a convolutional and a dense net on images and on the same images with permuted pixels.
+
+    nnjax train mnist_permuted                       # the same as
+    python -m experiments.permutation mnist_permuted
+
+Each of the four trainings is a run of its own inside the run directory.
+"""
+
+import sys
+from dataclasses import replace
+
+from rich.console import Console
+from rich.table import Table
+
+from nnjax import fields
+from nnjax.cli.main import script_main
+from nnjax.figures import style
+from nnjax.figures.comparison import compare_curves
+from nnjax.models import MLP
+from nnjax.training import Experiment, fit
+from nnjax.training.interruption import Interrupted
+from nnjax.training.progress import Progress
+from nnjax.training.runs import Run
+
+DENSE = MLP(features=(512,), activation="relu")
+"""What the experiment's own convolutional model is set against."""
+
+PERMUTATION_SEED = 1
+
+
+def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
+    """Runs the four trainings that are not finished yet and returns the test metrics of each."""
+    del resume  # What is there already says where to go on.
+    console = Console()
+    runs = {}
+    for name, variation in variations(experiment).items():
+        console.print(f"[bold]{name}[/bold]")
+        runs[name] = part = open_part(run, name, variation)
+        if part.status != "finished":
+            train(variation, part, run, quiet=quiet)
+    tests = {name: part.read_summary()["test"] for name, part in runs.items()}
+    figure = compare_curves({name: part.read_metrics() for name, part in runs.items()})
+    path = style.save(figure, run.figures / "learning_curves.png")
+    summary = {"status": "finished", "tests": tests}
+    run.write_summary(summary)
+    console.print(table(tests))
+    console.print(f"figure: {path}", soft_wrap=True)
+    return summary
+
+
+def variations(experiment: Experiment) -> dict[str, Experiment]:
+    """Both models on both sets, by name."""
+    models = {"convolutional": experiment.learner.model, "dense": DENSE}
+    pixels = {"original": None, "permuted": PERMUTATION_SEED}
+    experiment = replace(experiment, script="classification")
+    return {
+        f"{model}, {order} pixels": fields.replace(
+            experiment,
+            {"learner.model": models[model], "data.preprocess.permutation_seed": pixels[order]},
+        )
+        for order in pixels
+        for model in models
+    }
+
+
+def open_part(run: Run, name: str, variation: Experiment) -> Run:
+    """The run of one variation, inside the directory of the whole."""
+    directory = run.directory / name.replace(", ", "-").replace(" ", "-")
+    if (directory / "config.json").exists():
+        return Run.open(directory)
+    return Run.create(name, variation, directory=directory)
+
+
+def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
+    """Trains one variation, from where it was stopped if it was."""
+    data = variation.data.load()
+    training = variation.training
+    progress = Progress(
+        total_steps=training.total_steps(data.size("train")),
+        steps_per_epoch=training.steps_per_epoch(data.size("train")),
+        quiet=quiet,
+    )
+    try:
+        with progress:
+            fit(variation.learner, data, training, run=part, progress=progress, resume=True)
+    except Interrupted as stop:
+        run.write_summary({"status": "interrupted"})
+        hint = f"stopped; go on with: nnjax resume {run.directory}"
+        raise Interrupted(hint, stop.signal_number) from None
+
+
+def table(tests: dict[str, dict[str, float]]) -> Table:
+    """Test loss and accuracy of each variation."""
+    result = Table("", "test loss", "test accuracy", box=None)
+    for name, test in tests.items():
+        result.add_row(name, f"{test['loss']:.4f}", f"{test['accuracy']:.2%}")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(script_main())

@@ -1,0 +1,66 @@
+"""Fits a linear model by gradients and compares it with the closed form of least squares.
+
+nnjax train linear_regression                    # the same as
+python -m experiments.regression linear_regression
+"""
+
+import sys
+
+import numpy as np
+from rich.console import Console
+
+from nnjax.cli.main import script_main
+from nnjax.data import Dataset
+from nnjax.figures.report import draw_report
+from nnjax.training import Experiment, fit
+from nnjax.training.progress import Progress, result_table
+from nnjax.training.runs import Run
+
+
+def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
+    """Runs the experiment from data to figures and returns its summary."""
+    data = experiment.data.load()
+    training = experiment.training
+    progress = Progress(
+        total_steps=training.total_steps(data.size("train")),
+        steps_per_epoch=training.steps_per_epoch(data.size("train")),
+        quiet=quiet,
+    )
+    with progress:
+        result = fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
+    losses = closed_form(data)
+    summary = {**result.summary, "closed_form": losses}
+    run.write_summary(summary)
+    figures = draw_report(result, data, run)
+    console = Console()
+    console.print(result_table({**summary, "figures": figures}))
+    shown = ", ".join(f"{split} {loss:.6g}" for split, loss in losses.items())
+    console.print(f"mean squared error of the closed form: {shown}")
+    return summary
+
+
+def closed_form(data: Dataset) -> dict[str, float]:
+    """The mean squared error, on each split, of the least-squares solution of the training split.
+
+    [W; b] minimises |[x 1] [W; b] - y|^2, by singular values (LAPACK's gelsd), in float64.
+    """
+    inputs, targets = table(data, "train")
+    solution, *_ = np.linalg.lstsq(inputs, targets, rcond=None)
+    errors = {}
+    for split in data.splits:
+        inputs, targets = table(data, split)
+        errors[split] = float(np.mean((inputs @ solution - targets) ** 2))
+    return errors
+
+
+def table(data: Dataset, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """The design matrix [x 1] of a split, (n, features + 1), and its targets, (n, outputs)."""
+    batch = data.prepare(data.split(split))
+    inputs = np.asarray(batch["inputs"], np.float64)
+    inputs = inputs.reshape(len(inputs), -1)
+    targets = np.asarray(batch["targets"], np.float64).reshape(len(inputs), -1)
+    return np.column_stack([inputs, np.ones(len(inputs))]), targets
+
+
+if __name__ == "__main__":
+    sys.exit(script_main())

@@ -1,0 +1,76 @@
+"""Images in files: from bytes to pixels of one size."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from nnjax.errors import UserError
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def decode(
+    file: Path | IO[bytes], size: tuple[int, int] | None, channels: int, where: str
+) -> np.ndarray:
+    """Decodes an image file, turned upright as its EXIF data says.
+
+    Args:
+      file: a path or the opened file.
+      size: (height, width) to scale it to, its sides in proportion, what is too wide or too high
+        being cut off equally on both sides; None leaves it as it is.
+      channels: 1 for grey, 3 for red, green and blue.
+      where: describes the file in errors.
+
+    Returns:
+      (height, width, channels) uint8.
+
+    Raises:
+      UserError: this is no image, it is damaged, or has more than 8 bits a channel.
+    """
+    # Imported here: not every run reads images.
+    from PIL import Image, ImageOps
+
+    mode = "L" if channels == 1 else "RGB"
+    with _sentences(where), Image.open(file) as image:
+        if size is not None:
+            # A JPEG is decoded at a fraction of its size, where that is still large enough.
+            image.draft(None, (max(size), max(size)))
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode[0] in "IF":
+            raise UserError(f"{where} has more than 8 bits a channel; save it with 8")
+        if image.mode == "P":
+            # Through the palette's own colours; a transparent one is kept from warning.
+            image = image.convert("RGBA")
+        if image.mode != mode:
+            image = image.convert(mode)
+        if size is not None and image.size != (size[1], size[0]):
+            image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an upright image, from its header.
+
+    Raises:
+      UserError: this is no image.
+    """
+    from PIL import ExifTags, Image
+
+    with _sentences(str(path)), Image.open(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        width, height = image.size
+        return (width, height) if turned else (height, width)
+
+
+@contextlib.contextmanager
+def _sentences(where: str) -> Iterator[None]:
+    """Pillow's many errors as one sentence."""
+    from PIL import Image
+
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where} cannot be read as an image: {error}") from None

@@ -1,0 +1,115 @@
+"""Arrays in an npz file, as ``numpy.savez`` writes it."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.labels import check_labels, count_classes, narrow, numbered
+from nnjax.data.splits import ImageSplits
+from nnjax.errors import UserError
+
+NAMES = {
+    "train": (("inputs", "targets"), ("x_train", "y_train"), ("x", "y")),
+    "validation": (("x_validation", "y_validation"), ("x_val", "y_val")),
+    "test": (("x_test", "y_test"),),
+}
+"""The names that the two arrays of a split may have."""
+
+
+@dataclass(frozen=True)
+class Npz(ImageSplits):
+    """Arrays in an npz file: ``inputs`` and ``targets``; or ``x_train``, ``y_train`` and so on.
+
+    Targets of integers are classes, named by the array ``class_names`` where there is one; targets
+    of floating-point numbers make a regression. Bytes of shape (n, height, width) are grey images.
+
+    Attributes:
+      path: the file.
+      classes: number of classes; None takes what the training labels show.
+      regression: take integer targets as numbers, too.
+    """
+
+    path: Path = Path("data.npz")
+    classes: int | None = None
+    regression: bool = False
+
+    def load(self) -> Dataset:
+        """Inputs (n, ...) as stored, targets (n,) int32 or (n,) or (n, outputs) float32.
+
+        Raises:
+          UserError: the file is missing, damaged or does not hold such arrays.
+        """
+        stored, classes = read_npz(Path(self.path), self.classes, self.regression)
+        return self.dataset(stored, classes)
+
+
+def read_npz(
+    path: Path, classes: int | None = None, regression: bool = False
+) -> tuple[dict[str, Batch], tuple[str, ...] | None]:
+    """Reads the arrays of each stored split and the names of the classes; None for a regression."""
+    damages = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise UserError(f"{path} is a single array, not an npz file of several")
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except damages as error:
+        raise UserError(f"{path} cannot be read as an npz file of numbers: {error}") from None
+    pairs = {split: pair for split in NAMES if (pair := _find(arrays, split))}
+    if "train" not in pairs:
+        present = ", ".join(sorted(arrays)) or "nothing"
+        raise UserError(
+            f"{path} must hold the arrays inputs and targets, or x_train and y_train; "
+            f"it holds {present}"
+        )
+    names = _class_names(arrays, path, classes)
+    is_regression = regression or arrays[pairs["train"][1]].dtype.kind == "f"
+    if not is_regression and names is None:
+        key = pairs["train"][1]
+        labels = _flat(arrays[key])
+        names = numbered(count_classes(labels, f"'{key}' of {path}"))
+    stored = {}
+    for split, (inputs, targets) in pairs.items():
+        where = f"'{targets}' of {path}"
+        stored[split] = {
+            "inputs": _with_channel(narrow(arrays[inputs], f"'{inputs}' of {path}")),
+            "targets": narrow(arrays[targets], where).astype(np.float32)
+            if is_regression
+            else check_labels(_flat(arrays[targets]), len(names or ()), where),
+        }
+    return stored, None if is_regression else names
+
+
+def _find(arrays: Mapping[str, np.ndarray], split: str) -> tuple[str, str] | None:
+    for pair in NAMES[split]:
+        if all(name in arrays for name in pair):
+            return pair
+    return None
+
+
+def _class_names(
+    arrays: Mapping[str, np.ndarray], path: Path, classes: int | None
+) -> tuple[str, ...] | None:
+    if "class_names" not in arrays:
+        return None if classes is None else numbered(classes)
+    names = tuple(str(name) for name in arrays["class_names"].ravel())
+    if classes not in (None, len(names)):
+        raise UserError(f"classes={classes}, but {path} names {len(names)}")
+    return names
+
+
+def _flat(labels: np.ndarray) -> np.ndarray:
+    """(n, 1) -> (n,): some files keep labels as a column."""
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def _with_channel(inputs: np.ndarray) -> np.ndarray:
+    """(n, height, width) bytes -> (n, height, width, 1); others as they are."""
+    return inputs[..., None] if inputs.ndim == 3 and inputs.dtype == np.uint8 else inputs

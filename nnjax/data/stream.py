@@ -1,0 +1,129 @@
+"""Streams: batches read and decoded by a few threads while the model trains, by ``grain``."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax.data.augmentation import Augment
+from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described, pad
+from nnjax.data.order import epoch_order
+from nnjax.data.preprocessing import Preprocess
+from nnjax.data.records import Records, collect, specify, stack
+from nnjax.data.splits import ImageSplits
+from nnjax.errors import UserError
+
+THREADS = 4
+"""Decoding of images lets go of Python's lock, so that threads do it side by side."""
+
+
+@dataclass(frozen=True)
+class RecordStream(Described):
+    """A stream over records of which any can be read at any time.
+
+    The batches of an epoch are those that the same examples in memory would give: their order is a
+    function of (seed, epoch), and the position in it one number.
+
+    Attributes:
+      splits: the records of each split, by its name ("train", "validation", "test").
+      classes: the names of the classes, in the order of the targets; None for a regression.
+      preprocess: applied to the inputs on the device, in training and evaluation.
+      augment: applied to the inputs on the device before ``preprocess``, in training only.
+      threads: how many batches are read at once, and at most wait to be taken.
+    """
+
+    splits: Mapping[str, Records]
+    classes: tuple[str, ...] | None = None
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    augment: Augment = field(default_factory=Augment)
+    threads: int = THREADS
+
+    @functools.cached_property
+    def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]:
+        """Shape and dtype of one training example as stored, by the array's name."""
+        return specify(self._split("train")[0])
+
+    def size(self, name: str) -> int:
+        """Number of examples in a split; 0 where the data has no such split."""
+        return len(self.splits[name]) if name in self.splits else 0
+
+    def train_batches(self, batch_size: int, seed: int) -> BatchIterator:
+        """Shuffled batches without end, epoch after epoch; the order depends on the seed alone.
+
+        Every batch carries a ``mask``; the last one of an epoch is padded to ``batch_size``.
+        """
+        records = self._split("train")
+        steps = -(-len(records) // batch_size)
+        order = functools.lru_cache(maxsize=2)(functools.partial(epoch_order, len(records), seed))
+
+        def indices(step: int) -> np.ndarray:
+            epoch, row = divmod(step, steps)
+            return order(epoch)[row * batch_size : (row + 1) * batch_size]
+
+        return self._read(records, indices, sys.maxsize, batch_size)
+
+    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
+        """One pass over a split, in order; every batch carries a ``mask``, the last is padded.
+
+        Raises:
+          UserError: the data has no such split.
+        """
+        records = self._split(name)
+        indices = np.arange(len(records))
+        return self._read(
+            records,
+            lambda step: indices[step * batch_size : (step + 1) * batch_size],
+            -(-len(records) // batch_size),
+            batch_size,
+        )
+
+    def _read(
+        self,
+        records: Records,
+        indices: Callable[[int], np.ndarray],
+        steps: int,
+        batch_size: int,
+    ) -> Any:
+        """An iterator over the batches of ``steps`` steps, each of the records of ``indices``."""
+        # Imported here: grain takes most of a second.
+        import grain
+
+        def read(step: int) -> Batch:
+            return pad(stack(records, indices(step), self.stored), batch_size)
+
+        options = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=self.threads)
+        return iter(grain.MapDataset.range(steps).map(read).to_iter_dataset(options))
+
+    def _split(self, name: str) -> Records:
+        if name not in self.splits:
+            raise UserError(f"the data has no '{name}' split, only {', '.join(self.splits)}")
+        return self.splits[name]
+
+
+def load_records(
+    options: ImageSplits,
+    splits: Mapping[str, Records],
+    classes: tuple[str, ...] | None,
+    stream: bool,
+) -> Dataset | RecordStream:
+    """The data of records already selected, all of it in memory or as a stream.
+
+    Raises:
+      UserError: an option asks for what a stream cannot do.
+    """
+    if not stream:
+        return options.arrange({name: collect(split) for name, split in splits.items()}, classes)
+    if options.standardise:
+        raise UserError(
+            "standardise=True reads all images first, which a stream does not; give the numbers as "
+            "--data.preprocess.mean and --data.preprocess.std"
+        )
+    if options.expand_shifts:
+        raise UserError(
+            "expand_shifts=True is for data in memory; a stream has --data.augment.shift"
+        )
+    return RecordStream(splits, classes, options.preprocess, options.augment)

@@ -1,0 +1,283 @@
+"""TensorFlow Datasets, read without TensorFlow."""
+
+import contextlib
+import io
+import logging
+import socket
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from nnjax.data.dataset import Dataset, Spec
+from nnjax.data.images import decode
+from nnjax.data.labels import narrow, numbered
+from nnjax.data.records import specify
+from nnjax.data.splits import ImageSplits
+from nnjax.data.stream import RecordStream, load_records
+from nnjax.errors import UserError, nearest
+
+EXTRA = "pip install 'nnjax[tfds]'"
+
+
+@dataclass(frozen=True)
+class Tfds(ImageSplits):
+    """A set of TensorFlow Datasets, or one that ``nnjax data import`` wrote: ``tfds:NAME``.
+
+    Reading needs no TensorFlow. A set that is not there is downloaded and prepared, for some of
+    which TFDS needs TensorFlow.
+
+    Attributes:
+      name: the name, such as mnist, or NAME/CONFIG:VERSION.
+      data_dir: where TFDS sets are kept; None is $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      inputs: the feature to learn from; None takes what the set says.
+      targets: the feature to predict; None takes what the set says.
+      classes: number of classes where the set does not say it.
+      size: height and width to bring all images to, sides in proportion, cut about the center; None
+        takes them as they are, all of one size.
+      channels: 1 for grey, 3 for red, green and blue; None takes what the set says.
+      stream: read and decode examples while training instead of all of them before it.
+    """
+
+    name: str = "mnist"
+    data_dir: Path | None = None
+    inputs: str | None = None
+    targets: str | None = None
+    classes: int | None = None
+    size: tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
+    stream: bool = False
+
+    def load(self) -> Dataset | RecordStream:
+        """Inputs (n, ...), images as uint8; targets (n,) int32, or float32 for a regression.
+
+        Raises:
+          UserError: the set is not there and cannot be prepared, or has no such features.
+        """
+        records, classes = self._open()
+        # Examples are selected by their places; which stored split they are from goes with them.
+        places = {
+            split: {"inputs": np.arange(len(stored)), "split": np.full(len(stored), index)}
+            for index, (split, stored) in enumerate(records.items())
+        }
+        origins = list(records.values())
+        chosen = {
+            split: Selected(origins[place["split"][0]], place["inputs"])
+            for split, place in self.select(places).items()
+        }
+        return load_records(self, chosen, classes, self.stream)
+
+    def spec(self) -> Spec:
+        """The same from the first example alone."""
+        records, classes = self._open()
+        sizes = {split: len(stored) for split, stored in records.items()}
+        return self.describe(specify(records["train"][0]), sizes, classes)
+
+    def _open(self) -> tuple[dict[str, "TfdsRecords"], tuple[str, ...] | None]:
+        """The records of each stored split, and the names of the classes."""
+        builder = open_set(self.name, self.data_dir)
+        features = builder.info.features
+        inputs, targets = self._features(builder)
+        classes = self._class_names(features[targets], targets)
+        read, decoders = self._reader(features[inputs], inputs)
+        try:
+            sources = builder.as_data_source(decoders=decoders)
+        except (OSError, ValueError, NotImplementedError) as error:
+            raise UserError(
+                f"tfds:{self.name} cannot be read from {builder.data_dir}: {_first_line(error)}; "
+                "it must be prepared in the format array_record"
+            ) from None
+        names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+        records = {
+            names[split]: TfdsRecords(source, inputs, targets, read, classes is not None)
+            for split, source in sources.items()
+            if split in names
+        }
+        if "train" not in records:
+            raise UserError(f"tfds:{self.name} has no train split, only {', '.join(sources)}")
+        return records, classes
+
+    def _features(self, builder: Any) -> tuple[str, str]:
+        """The names of the features to learn from and to predict."""
+        supervised = builder.info.supervised_keys or (None, None)
+        present = list(builder.info.features)
+        chosen = []
+        for option, default in zip(("inputs", "targets"), supervised, strict=True):
+            name = getattr(self, option) or default
+            if name not in present:
+                hint = (
+                    f"'{name}'{nearest(str(name), present)}" if name else "named as its " + option
+                )
+                raise UserError(
+                    f"tfds:{self.name} has no feature {hint}; choose one of {', '.join(present)} "
+                    f"with --data.{option}"
+                )
+            chosen.append(name)
+        return chosen[0], chosen[1]
+
+    def _class_names(self, feature: Any, name: str) -> tuple[str, ...] | None:
+        """The names of the classes; None for a regression."""
+        count = getattr(feature, "num_classes", None) or self.classes
+        if count is not None:
+            return tuple(getattr(feature, "names", None) or numbered(count))
+        if np.issubdtype(feature.np_dtype, np.floating):
+            return None
+        raise UserError(
+            f"the targets '{name}' of tfds:{self.name} are {feature.np_dtype} without a number of "
+            "classes; give it with --data.classes"
+        )
+
+    def _reader(self, feature: Any, name: str) -> tuple[Callable[[Any], np.ndarray], Any]:
+        """What turns a stored input into an array, and the decoders that TFDS is to use."""
+        tfds = import_tfds()
+        where = f"'{name}' of tfds:{self.name}"
+        is_image = isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
+        if not is_image:
+            if self.size is not None or self.channels is not None:
+                raise UserError(f"size and channels are for images, which {where} is not")
+            return lambda value: narrow(np.asarray(value), where), None
+        channels = self.channels or (1 if feature.shape[-1] == 1 else 3)
+        return (
+            lambda value: decode(io.BytesIO(value), self.size, channels, f"an image of {where}"),
+            {name: tfds.decode.SkipDecoding()},
+        )
+
+
+@dataclass(frozen=True)
+class TfdsRecords:
+    """A stored split as records.
+
+    Attributes:
+      source: gives examples by their place.
+      inputs: the feature to learn from.
+      targets: the feature to predict.
+      read: turns a stored input into an array.
+      labels: whether the targets are class labels.
+    """
+
+    source: Sequence[Mapping[str, Any]]
+    inputs: str
+    targets: str
+    read: Callable[[Any], np.ndarray]
+    labels: bool
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        example = self.source[index]
+        dtype = np.int32 if self.labels else np.float32
+        targets = np.asarray(example[self.targets]).astype(dtype)
+        return {"inputs": self.read(example[self.inputs]), "targets": targets}
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Some of the records.
+
+    Attributes:
+      records: all of them.
+      places: (n,) where those are that count.
+    """
+
+    records: TfdsRecords
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return self.records[int(self.places[index])]
+
+
+def import_tfds() -> Any:
+    """Imports TFDS, which is an extra.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise UserError(f"TFDS sets need the extra 'tfds': {EXTRA} ({error})") from None
+    return tensorflow_datasets
+
+
+def open_set(name: str, data_dir: Path | None) -> Any:
+    """Returns the TFDS builder of a prepared set; prepares it where it is not.
+
+    Raises:
+      UserError: there is no such set, or it cannot be prepared.
+    """
+    tfds = import_tfds()
+    folder = None if data_dir is None else str(Path(data_dir).expanduser())
+    try:
+        with quiet():
+            builder = tfds.builder(name, data_dir=folder, file_format="array_record")
+    except Exception as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        hint = "" if name in known else nearest(name, known)
+        where = folder or "the folder of TFDS sets"
+        raise UserError(
+            f"there is no TFDS set '{name}', nor one of your own in {where}{hint} "
+            f"({_first_line(error).rstrip('.')})"
+        ) from None
+    if not builder.is_prepared():
+        _prepare(builder, name)
+    return builder
+
+
+def _prepare(builder: Any, name: str) -> None:
+    missing = f"tfds:{name} is not prepared in {builder.data_dir}"
+    host = _unreachable_host(builder.url_infos or {})
+    if host:
+        raise UserError(
+            f"{missing} and {host} cannot be reached: go online once, or prepare it elsewhere and "
+            f"copy its folder, or import files of your own with nnjax data import"
+        )
+    try:
+        with quiet():
+            builder.download_and_prepare()
+    except Exception as error:
+        remedy = "go online once, or prepare it elsewhere and copy its folder"
+        if isinstance(error, ImportError) or "tensorflow" in str(error)[:200].lower():
+            remedy = f"preparing it needs TensorFlow: {EXTRA} tensorflow"
+        said = _first_line(error).rstrip(".")
+        raise UserError(f"{missing} and cannot be prepared ({said}); {remedy}") from None
+
+
+def _unreachable_host(urls: Mapping[str, Any]) -> str | None:
+    """The host of the first address, if its name cannot be found: TFDS would try for minutes."""
+    host = next((urllib.parse.urlsplit(url).hostname for url in sorted(urls)), None)
+    if host is None or urllib.request.getproxies():
+        return None
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return host
+    return None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps TFDS from talking; its progress shows only on a terminal."""
+    tfds = import_tfds()
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,264 @@
+"""Trained models for use elsewhere: parameters as safetensors, the whole function as StableHLO.
+
+* ``model.safetensors``: every parameter by its name, such as "hidden1/kernel"; any language reads
+  it. What a model keeps beside its parameters (batch statistics) is under the name of its
+  collection. :func:`load_parameters` and :func:`import_parameters` read it back.
+* ``model.stablehlo``: the function from inputs as the data stores them (uint8 images, say) to
+  predictions, preprocessing and parameters inside, for any batch size, as ``jax.export`` writes it.
+  :func:`load_function` reads it back: it needs JAX, but neither Flax nor nnjax.
+* ``model.json``: shapes, dtypes, classes and platforms.
+
+A convolution takes the formulation that is fastest on the machine where the function is exported.
+The function runs on every platform named in ``model.json``, but to have the GPU's own convolutions
+in it, export it on a machine with a GPU.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax import parameters
+from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError, nearest
+from nnjax.learners.state import State
+
+PARAMETERS, FUNCTION, DESCRIPTION = "model.safetensors", "model.stablehlo", "model.json"
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+CHECKED_EXAMPLES = 5
+
+TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
+"""How far outputs may be apart, at most 1 in size or relative: another program rounds otherwise."""
+
+
+def export(
+    learner: Any, state: State, data: Dataset | Stream, folder: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Writes a trained model and checks that what was written gives the same predictions.
+
+    Args:
+      learner: with ``predict(state, inputs)``.
+      state: the trained state.
+      data: tells how inputs are stored and preprocessed; its examples are not needed.
+      folder: to write into.
+      overwrite: replace files of an earlier export.
+
+    Returns:
+      The files written.
+
+    Raises:
+      UserError: the folder holds an export, the disk is full or read-only, the model cannot be
+        exported, or the reloaded model gives other predictions.
+    """
+    files = [Path(folder) / name for name in (PARAMETERS, FUNCTION, DESCRIPTION)]
+    for file in files:
+        if file.exists() and not overwrite:
+            raise UserError(f"{file} exists already; choose another folder (--to), or --overwrite")
+    state = jax.device_put(state, jax.local_devices()[0])
+    stored = data.stored["inputs"]  # type: ignore[union-attr]
+
+    def function(inputs: jax.Array) -> jax.Array:
+        return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
+
+    exported = _lower(function, stored)
+    _write(files[0], _pack(learner, state))
+    _write(files[1], bytes(exported.serialize()))
+    _write(files[2], json.dumps(_describe(exported, data), indent=2).encode() + b"\n")
+    _check(learner, state, data, files)
+    return files
+
+
+def evaluation_params(learner: Any, state: State) -> Any:
+    """The parameters that a learner predicts with: the average where the optimizer keeps one."""
+    optimizer = getattr(learner, "optimizer", None)
+    if optimizer is None:
+        return state.params
+    return optimizer.evaluation_params(state.params, state.optimizer_state)
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def load_parameters(file: Path) -> dict[str, Any]:
+    """Reads a safetensors file as nested dictionaries of NumPy arrays.
+
+    Args:
+      file: with names such as "hidden1/kernel", which becomes ``["hidden1"]["kernel"]``.
+
+    Raises:
+      UserError: the file is missing or damaged.
+    """
+    tree: dict[str, Any] = {}
+    for name, array in _read_arrays(file)[0].items():
+        *folders, last = name.split("/")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = array
+    return tree
+
+
+def import_parameters(file: Path, params: Any) -> Any:
+    """Puts the numbers of a safetensors file in the place of a model's parameters.
+
+    Args:
+      file: as :func:`export` writes it, or anyone's with the same names.
+      params: the model's own, freshly drawn or as shapes: they say which names, shapes and dtypes
+        are wanted. Collections of an export that are not in it, such as batch statistics, are left
+        out; give ``{**params, **model_state}`` to have them too.
+
+    Returns:
+      A tree like ``params``.
+
+    Raises:
+      UserError: the file is missing or damaged, or its names or shapes are not the model's.
+    """
+    arrays, collections = _read_arrays(file)
+    names = parameters.names(params)
+    for name in arrays:
+        if name not in names and name.split("/")[0] not in collections:
+            raise UserError(f"{file} holds '{name}', which the model has not{nearest(name, names)}")
+
+    def pick(path: tuple, leaf: Any) -> jax.Array:
+        name = parameters.name(path)
+        if name not in arrays:
+            raise UserError(f"{file} lacks '{name}' of the model{nearest(name, arrays)}")
+        found = arrays[name]
+        if found.shape != leaf.shape:
+            raise UserError(f"'{name}' in {file} is {found.shape}, that of the model {leaf.shape}")
+        return jax.numpy.asarray(found, leaf.dtype)
+
+    return jax.tree.map_with_path(pick, params)
+
+
+def load_function(file: Path) -> Callable[[Any], jax.Array]:
+    """Reads ``model.stablehlo``: a function from stored inputs (batch, ...) to predictions.
+
+    Args:
+      file: as :func:`export` writes it.
+
+    Returns:
+      A function that may be called, jitted and vmapped, with any batch size.
+
+    Raises:
+      UserError: the file is missing or damaged.
+    """
+    try:
+        exported = jax.export.deserialize(bytearray(Path(file).read_bytes()))
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    # What flatbuffers raises on a damaged file depends on where the damage is.
+    except Exception as error:
+        raise UserError(f"{file} is damaged or no exported function: {error}") from error
+    return exported.call
+
+
+def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of a safetensors file, and which collections in it are no parameters."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            metadata = opened.metadata() or {}
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise UserError(f"{file} is damaged or no safetensors file: {error}") from error
+    return arrays, json.loads(metadata.get("collections", "[]"))
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def _lower(function: Callable, stored: jax.ShapeDtypeStruct) -> Any:
+    """Exports a function of (batch, *stored) for every platform, or else for the one at hand."""
+    (batch,) = jax.export.symbolic_shape("batch")
+    inputs = jax.ShapeDtypeStruct((batch, *stored.shape), stored.dtype)
+    here = jax.default_backend().replace("gpu", "cuda")
+    failure = None
+    for platforms in (PLATFORMS, (here,)):
+        try:
+            return jax.export.export(jax.jit(function), platforms=platforms)(inputs)
+        # JAX raises many kinds where a primitive has no rule for a platform or a symbolic shape.
+        except Exception as error:
+            failure = error
+    reason = str(failure).strip().partition("\n")[0]
+    raise UserError(f"this model cannot be exported to StableHLO: {reason}") from failure
+
+
+def _pack(learner: Any, state: State) -> bytes:
+    """The parameters and the model's state in the format of safetensors."""
+    from safetensors.numpy import save
+
+    tree = {**evaluation_params(learner, state), **state.model_state}
+    arrays = {
+        # Copied, as safetensors takes the bytes as they lie in memory.
+        parameters.name(path): np.array(leaf, order="C")
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+    return save(arrays, {"format": "jax", "collections": json.dumps(list(state.model_state))})
+
+
+def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
+    """What someone needs to know who calls the exported function."""
+
+    def describe(array: Any) -> dict[str, Any]:
+        shape = [size if isinstance(size, int) else str(size) for size in array.shape]
+        return {"shape": shape, "dtype": str(array.dtype)}
+
+    return {
+        "inputs": describe(exported.in_avals[0]),
+        "outputs": describe(exported.out_avals[0]),
+        "classes": data.classes and list(data.classes),
+        "platforms": list(exported.platforms),
+        "jax": jax.__version__,
+    }
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    except OSError as error:
+        raise UserError(f"cannot write {file}: {error.strerror}; choose another folder") from error
+
+
+# Checking ----------------------------------------------------------------------------------------
+
+
+def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]) -> None:
+    """Raises a ``UserError`` where the reloaded model is not the one that was saved."""
+    stored = data.stored["inputs"]  # type: ignore[union-attr]
+    inputs = _examples(stored)
+    wanted = np.asarray(learner.predict(state, data.prepare({"inputs": inputs})["inputs"]))
+    tolerance = TOLERANCE[getattr(learner, "precision", "float32")]
+    tree = {**evaluation_params(learner, state), **state.model_state}
+    for left, right in zip(
+        jax.tree.leaves(tree), jax.tree.leaves(import_parameters(files[0], tree)), strict=True
+    ):
+        if not np.array_equal(left, right, equal_nan=True):
+            raise UserError(f"{files[0]} reloads to other parameters than were saved")
+    found = np.asarray(load_function(files[1])(inputs))
+    if not np.allclose(found, wanted, rtol=tolerance, atol=tolerance, equal_nan=True):
+        apart = np.max(np.abs(found - wanted))
+        raise UserError(f"{files[1]} reloads to other predictions, up to {apart:.2g} apart")
+
+
+def _examples(stored: jax.ShapeDtypeStruct) -> np.ndarray:
+    """Random inputs of a stored shape and dtype."""
+    random = np.random.default_rng(0)
+    shape = (CHECKED_EXAMPLES, *stored.shape)
+    if np.issubdtype(stored.dtype, np.integer):
+        return random.integers(0, min(255, np.iinfo(stored.dtype).max), shape, stored.dtype)
+    return random.normal(size=shape).astype(stored.dtype)
+
+

@@ -1,0 +1,30 @@
+"""Pictures of runs, data and models: each function returns a matplotlib ``Figure``; ``save`` writes it.
+
+Matplotlib is imported when the first picture is drawn, as it takes most of a second. Its object
+interface is used throughout, so that no window system and no global state are touched.
+"""
+
+from nnjax.figures.comparison import compare_curves
+from nnjax.figures.confusion import draw_confusion_matrix
+from nnjax.figures.decision_boundary import draw_decision_boundary
+from nnjax.figures.kernels import draw_kernels, first_layer_kernels
+from nnjax.figures.learning_curves import draw_learning_curves
+from nnjax.figures.mistakes import draw_mistakes
+from nnjax.figures.prediction import predict
+from nnjax.figures.regression import draw_regression
+from nnjax.figures.report import draw_report
+from nnjax.figures.style import save
+
+__all__ = [
+    "compare_curves",
+    "draw_confusion_matrix",
+    "draw_decision_boundary",
+    "draw_kernels",
+    "draw_learning_curves",
+    "draw_mistakes",
+    "draw_regression",
+    "draw_report",
+    "first_layer_kernels",
+    "predict",
+    "save",
+]

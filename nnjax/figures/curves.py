@@ -1,0 +1,78 @@
+"""The curves in the records of a run."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NOT_METRICS = ("step", "epoch", "split")
+
+LOG_RATIO = 6
+"""A loss that falls by more than this factor is drawn on a logarithmic axis."""
+
+
+SQUEEZE = 4
+"""The beginning of a curve leaves the picture where it takes more than this times the rest."""
+
+
+class Curve(NamedTuple):
+    """A metric of a split over the epochs, finite values only."""
+
+    epochs: np.ndarray
+    values: np.ndarray
+
+
+def read_curves(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Curve]]:
+    """The curves of each metric, by split, from the records of ``metrics.jsonl``."""
+    points: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for record in records:
+        for metric in record.keys() - set(NOT_METRICS):
+            value = float(record[metric])
+            if math.isfinite(value):
+                curve = points.setdefault(metric, {}).setdefault(record["split"], [])
+                curve.append((float(record["epoch"]), value))
+    order = sorted(points, key=lambda metric: (metric != "loss", metric))
+    return {
+        metric: {split: Curve(*np.array(curve).T) for split, curve in points[metric].items()}
+        for metric in order
+    }
+
+
+def draw_curve(axes: Any, curve: Curve, **style: Any) -> None:
+    """Draws a curve; with few points, also these."""
+    few = len(curve.epochs) <= 12
+    axes.plot(*curve, marker="o" if few else None, markersize=3, solid_capstyle="round", **style)
+
+
+def _range(curves: Iterable[Curve], skipped: float) -> tuple[float, float]:
+    """The least and the largest value after the ``skipped`` part of each curve."""
+    late = [curve.values[int(skipped * len(curve.values)) :] for curve in curves]
+    return float(min(map(np.min, late))), float(max(map(np.max, late)))
+
+
+def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
+    """Sets limits and scale so that the curves fill the axes.
+
+    The first tenth of a long run may leave the picture where it would squeeze all that follows.
+    """
+    curves = list(curves)
+    low, high = _range(curves, 0.0)
+    late_low, late_high = _range(curves, 0.1)
+    if high - low > SQUEEZE * (late_high - late_low) > 0:
+        low, high = late_low, late_high
+    if metric == "loss" and low > 0 and high / low > LOG_RATIO:
+        axes.set_yscale("log")
+        low, high = low / 1.2, high * 1.2
+    else:
+        margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+        low, high = low - margin, high + margin
+        if "accuracy" in metric:
+            high = min(high, 1 + margin / 2)
+    axes.set_ylim(low, high)
+    first = min(curve.epochs[0] for curve in curves)
+    last = max(curve.epochs[-1] for curve in curves)
+    pad = 0.02 * (last - first) or 0.5
+    axes.set_xlim(first - pad, last + pad)
+    if last >= 2:
+        axes.xaxis.get_major_locator().set_params(integer=True)

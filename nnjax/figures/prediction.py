@@ -1,0 +1,56 @@
+"""What a trained learner predicts for a whole split."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from nnjax.data.dataset import Batch, Dataset, Stream, pad
+from nnjax.learners.state import State
+
+BATCH = 2000
+
+
+def predict(learner: Any, state: State, data: Dataset, split: str) -> np.ndarray:
+    """Predictions (examples, outputs) for a whole split, in order; float32."""
+    return predict_with_targets(learner, state, data, split)[0]
+
+
+def predict_with_targets(
+    learner: Any, state: State, data: Dataset | Stream, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions (examples, outputs) and targets (examples, ...) of a split, in one order.
+
+    Args:
+      learner: with ``predict(state, inputs)``.
+      state: on any devices; the first computes.
+      data: arrays or a stream.
+      split: "train", "validation" or "test".
+    """
+    state = jax.device_put(state, jax.local_devices()[0])
+    forward = jax.jit(lambda state, x: learner.predict(state, data.prepare({"inputs": x})["inputs"]))
+    outputs, targets = [], []
+    for batch in _batches(data, split):
+        counted = np.asarray(batch["mask"]) > 0
+        outputs.append(np.asarray(forward(state, batch["inputs"]))[counted])
+        targets.append(np.asarray(batch["targets"])[counted])
+    return np.concatenate(outputs), np.concatenate(targets)
+
+
+def _batches(data: Dataset | Stream, split: str) -> Iterator[Batch]:
+    """Batches of one size with a ``mask``, the last padded, so that one program serves all."""
+    if not isinstance(data, Dataset):
+        yield from data.batches(split, BATCH)
+        return
+    arrays = data.split(split)
+    size = min(BATCH, data.size(split))
+    for first in range(0, data.size(split), size):
+        yield pad({name: array[first : first + size] for name, array in arrays.items()}, size)
+
+
+def class_indices(targets: np.ndarray) -> np.ndarray:
+    """Targets given as indices (n,), as one-hot vectors (n, classes) or as (n, 1): indices (n,)."""
+    if targets.ndim == 1:
+        return targets.astype(int)
+    return targets.argmax(1) if targets.shape[1] > 1 else (targets[:, 0] >= 0.5).astype(int)

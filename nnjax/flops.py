@@ -1,0 +1,61 @@
+"""Floating-point operations of a function, counted from its trace; nothing is computed."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend.core import jaxprs_in_params
+
+
+class Product(NamedTuple):
+    """A matrix product or a convolution in a trace.
+
+    Attributes:
+      scope: the names of the modules and scopes it stands in, from the outside in.
+      flops: 2 x its multiply-adds.
+    """
+
+    scope: tuple[str, ...]
+    flops: int
+
+
+def products(function: Callable, *arguments: Any) -> list[Product]:
+    """Every matrix product and convolution of a call, those of a scan once an iteration.
+
+    As usual in the field, 2 x multiply-adds is what counts: additions of biases, activations and
+    poolings are left out. Of the branches of a ``cond`` every one is counted; of a ``while`` loop,
+    whose length is not known, one iteration.
+
+    Args:
+      function: a pure function.
+      *arguments: arrays, or their ``jax.ShapeDtypeStruct``.
+    """
+    return list(_products(jax.make_jaxpr(function)(*arguments).jaxpr, (), 1))
+
+
+def _products(jaxpr: Any, scope: tuple[str, ...], times: int) -> Iterator[Product]:
+    for equation in jaxpr.eqns:
+        inner = (*scope, *filter(None, str(equation.source_info.name_stack).split("/")))
+        flops = _flops(equation)
+        if flops:
+            yield Product(inner, flops * times)
+        name = equation.primitive.name
+        repeated = times * (equation.params["length"] if name == "scan" else 1)
+        for nested in jaxprs_in_params(equation.params):
+            yield from _products(nested, inner, repeated)
+
+
+def _flops(equation: Any) -> int:
+    """2 x the multiply-adds of one equation; 0 where it is no product."""
+    if equation.primitive.name == "dot_general":
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        shape = equation.invars[0].aval.shape
+        each = math.prod(shape[axis] for axis in contracted)
+    elif equation.primitive.name == "conv_general_dilated":
+        kernel = equation.invars[1].aval.shape
+        features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
+        each = math.prod(kernel) // features
+    else:
+        return 0
+    return 2 * each * math.prod(equation.outvars[0].aval.shape)

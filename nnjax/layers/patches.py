@@ -1,0 +1,110 @@
+"""Convolution as one matrix product, Y = K^T P, in the batch-minor layout "CHWN".
+
+P holds shifted copies of the images, one row for each tap of the kernel and channel. With the batch
+last every copy is a plain slice, and nothing is ever transposed: neither Y nor, in the gradients,
+P G^T (of the kernel) and K G (of the images).
+
+A convolution that max pooling follows is computed a *strip* of neighbouring outputs at a time: P
+then holds the patch that the strip sees, and K one shifted copy of the kernel for each of its
+outputs. P is smaller, and the outputs to be pooled lie one behind the other.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nnjax.layers.layout import height_and_width
+from nnjax.layers.maximum import first_maximum
+
+Pair = tuple[int, int]
+
+
+def convolve(x: jax.Array, kernel: jax.Array, strides: Pair, pads: tuple[Pair, Pair]) -> jax.Array:
+    """The convolution of ``x`` (channels, height, width, batch), padded by ``pads`` with zeros.
+
+    Returns:
+      (features, out height, out width, batch).
+    """
+    patches = _patches(_pad(x, pads), kernel.shape[:2], strides)
+    return _product(kernel, patches)
+
+
+def convolve_and_pool(
+    x: jax.Array, kernel: jax.Array, pads: tuple[Pair, Pair], window: Pair
+) -> jax.Array:
+    """The largest number of each ``window`` of the convolution with stride 1.
+
+    Returns:
+      (features, out height // window height, out width // window width, batch).
+    """
+    strip = _strip(kernel.shape, window)
+    size = tuple(k + s - 1 for k, s in zip(kernel.shape[:2], strip, strict=True))
+    x = _pad(x, pads)
+    pooled = [
+        (n - k + 1) // w
+        for n, k, w in zip(height_and_width(x), kernel.shape[:2], window, strict=True)
+    ]
+    # Only whole windows: what is left over at the edge is never computed.
+    extent = [p * w + k - 1 for p, w, k in zip(pooled, window, kernel.shape[:2], strict=True)]
+    patches = _patches(x[:, : extent[0], : extent[1]], size, strip)
+    y = _product(_shifted_copies(kernel, strip), patches)
+    rest = [w // s for w, s in zip(window, strip, strict=True)]
+    y = y.reshape(*strip, kernel.shape[-1], pooled[0], rest[0], pooled[1], rest[1], x.shape[-1])
+    return first_maximum(y, (4, 0, 6, 1))
+
+
+def _strip(kernel: tuple[int, ...], window: Pair) -> Pair:
+    """How many outputs to compute together, within a pooling window.
+
+    The patch of a strip multiplies the kernel's copies by zeros too. A whole window pays with
+    few channels, where moving P costs more than the product; with many a row of the window does.
+    """
+    return window if kernel[2] <= 4 else (1, window[1])
+
+
+def _pad(x: jax.Array, pads: tuple[Pair, Pair]) -> jax.Array:
+    return jnp.pad(x, ((0, 0), *pads, (0, 0))) if any(map(any, pads)) else x
+
+
+def _patches(x: jax.Array, size: tuple[int, ...], strides: Pair) -> jax.Array:
+    """Shifted copies of images (channels, height, width, batch), one for each place in a patch.
+
+    Returns:
+      (patch height * patch width, channels, out height, out width, batch).
+    """
+    out = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:3], size, strides, strict=True)]
+    spans = [(n - 1) * s + 1 for n, s in zip(out, strides, strict=True)]
+    return jnp.stack(
+        [
+            x[:, i : i + spans[0] : strides[0], j : j + spans[1] : strides[1]]
+            for i in range(size[0])
+            for j in range(size[1])
+        ]
+    )
+
+
+def _shifted_copies(kernel: jax.Array, strip: Pair) -> jax.Array:
+    """The kernel at each place of a strip, within the patch that the strip sees.
+
+    Maps (height, width, channels, features) to (height + strip height - 1, width + strip width - 1,
+    channels, strip height * strip width * features).
+    """
+    none = (0, 0)
+    return jnp.concatenate(
+        [
+            jnp.pad(kernel, ((i, strip[0] - 1 - i), (j, strip[1] - 1 - j), none, none))
+            for i in range(strip[0])
+            for j in range(strip[1])
+        ],
+        axis=-1,
+    )
+
+
+def _product(kernel: jax.Array, patches: jax.Array) -> jax.Array:
+    """K^T P of K (..., features) and P (taps, channels, out height, out width, batch)."""
+    places = patches.shape[2:]
+    # Two plain matrices, since XLA moves transpositions only of such into the product.
+    matrix = patches.reshape(patches.shape[0] * patches.shape[1], -1)
+    taps = kernel.reshape(-1, kernel.shape[-1])
+    y = lax.dot_general(taps, matrix, (((0,), (0,)), ((), ())))
+    return y.reshape(-1, *places)

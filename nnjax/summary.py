@@ -1,0 +1,236 @@
+"""The layers of a model with output shapes, parameters and FLOPs, found out from shapes alone."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+from rich.table import Table
+
+from nnjax.flops import Product, products
+from nnjax.layers.convolution import Conv
+
+Path = tuple[str, ...]
+
+BATCHES = (2, 3)
+"""The model is traced with two batch sizes: what differs between the traces is the batch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One layer.
+
+    Attributes:
+      name: its path in the model, such as "block1/conv1"; the model's class for the model itself.
+      kind: the class of the module.
+      shape: of its output, the batch axis first and written "batch"; images are
+        (batch, height, width, channels) whatever the layout in memory.
+      parameters: numbers that are trained, counted where they are first used.
+      flops: 2 x multiply-adds of matrix products and convolutions, forward, for one example.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | str, ...]
+    parameters: int
+    flops: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The layers of a model.
+
+    Attributes:
+      model: the class of the model.
+      rows: its layers, in the order of their first call.
+    """
+
+    model: str
+    rows: tuple[Row, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained, in the whole model."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def flops(self) -> int:
+        """2 x multiply-adds of a forward pass, for one example."""
+        return sum(row.flops for row in self.rows)
+
+    def render(self) -> Table:
+        """The layers as a table, with a line of totals."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=True)
+        table.add_column("layer", footer=self.model, no_wrap=True)
+        table.add_column("kind")
+        table.add_column("output")
+        table.add_column("parameters", footer=f"{self.parameters:,}", justify="right")
+        table.add_column("FLOPs/example", footer=f"{self.flops:,}", justify="right")
+        for row in self.rows:
+            shape = " x ".join(map(str, row.shape))
+            table.add_row(row.name, row.kind, shape, f"{row.parameters:,}", f"{row.flops:,}")
+        return table
+
+
+@dataclasses.dataclass
+class _Call:
+    """What a module did when it was first called.
+
+    Attributes:
+      module: the module.
+      inputs: shapes of its positional arguments.
+      output: shapes of what it returned.
+      leaf: whether it called no module.
+      changes: whether it returned something else than its first argument.
+    """
+
+    module: nn.Module
+    inputs: Any
+    output: Any
+    leaf: bool
+    changes: bool
+
+
+def summarise(model: nn.Module, inputs: Any) -> Summary:
+    """Finds out the layers of a model, as it is in training; computes nothing.
+
+    A row is a module without submodules, or one that has parameters or products of its own. A
+    module that returns what it was given, such as dropout at rate 0, has none.
+
+    Args:
+      model: any Flax module called as ``model(inputs)`` or ``model(inputs, train=...)``.
+      inputs: an array or ``jax.ShapeDtypeStruct`` (batch, ...); the batch size does not matter.
+    """
+    smaller, larger = (_trace(model, inputs, batch) for batch in BATCHES)
+    calls, variables, counted = smaller
+    parameters = _parameters(variables.get("params", {}), calls)
+    flops = _flops_per_example(counted, larger[2], calls)
+    rows = []
+    for path, call in calls.items():
+        wanted = (call.leaf and call.changes) or parameters[path] or flops[path]
+        if not wanted:
+            continue
+        shape = _shape(call.output, larger[0][path].output)
+        if isinstance(call.module, Conv):
+            flops[path] = _convolution_flops(call)
+        name = "/".join(path) or type(model).__name__
+        rows.append(Row(name, _kind(call.module), shape, parameters[path], flops[path]))
+    return Summary(type(model).__name__, tuple(rows))
+
+
+def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call], Any, list]:
+    """Calls by module path, shapes of the variables, and products of a call with that batch size."""
+    x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    train = {"train": True} if "train" in inspect.signature(model.__call__).parameters else {}
+    variables = jax.eval_shape(lambda key, x: model.init(key, x, **train), key, x)
+    calls: dict[Path, _Call] = {}
+
+    def apply(variables: Any, key: jax.Array, x: jax.Array) -> Any:
+        rngs = {"params": key, "dropout": key}
+        with nn.intercept_methods(_observer(calls)):
+            return model.apply(variables, x, **train, rngs=rngs, mutable=True)
+
+    return calls, variables, products(apply, variables, key, x)
+
+
+def _observer(calls: dict[Path, _Call]) -> Callable:
+    """An interceptor that notes the first call of each module."""
+
+    def observe(call: Callable, arguments: tuple, options: dict, context: Any) -> Any:
+        if context.method_name != "__call__":
+            return call(*arguments, **options)
+        before = len(calls)
+        path = context.module.path
+        first = path not in calls
+        if first:
+            # Its place in the order, taken before those of its submodules.
+            calls[path] = _Call(context.module, None, None, True, True)
+        result = call(*arguments, **options)
+        if first:
+            leaf = len(calls) == before + 1
+            changes = not (arguments and result is arguments[0])
+            inputs, output = _shapes(arguments), _shapes(result)
+            calls[path] = _Call(context.module, inputs, output, leaf, changes)
+        return result
+
+    return observe
+
+
+def _shapes(tree: Any) -> Any:
+    """Shapes instead of tracers, which must not outlive the trace."""
+    return jax.tree.map(jax.typeof, tree)
+
+
+def _parameters(params: Any, calls: dict[Path, _Call]) -> dict[Path, int]:
+    """Number of parameters of each module's own: each leaf counts for the deepest module above."""
+    counts = dict.fromkeys(calls, 0)
+    for keys, leaf in jax.tree.leaves_with_path(params):
+        path = tuple(str(getattr(key, "key", key)) for key in keys)
+        counts[_deepest(path, calls)] += math.prod(leaf.shape)
+    return counts
+
+
+def _deepest(path: Path, calls: dict[Path, _Call]) -> Path:
+    while path not in calls:
+        path = path[:-1]
+    return path
+
+
+def _flops_per_example(
+    smaller: list[Product], larger: list[Product], calls: dict[Path, _Call]
+) -> dict[Path, int]:
+    """What one example more costs in each module."""
+    counts = dict.fromkeys(calls, 0)
+    for sign, counted in ((-1, smaller), (1, larger)):
+        for product in counted:
+            counts[_module_of(product.scope, calls)] += sign * product.flops
+    return counts
+
+
+def _module_of(scope: tuple[str, ...], calls: dict[Path, _Call]) -> Path:
+    """The module that a scope lies in; scopes are named after modules, and after much else."""
+    path: Path = ()
+    for name in scope:
+        if (*path, name) in calls:
+            path = (*path, name)
+    return path
+
+
+def _shape(smaller: Any, larger: Any) -> tuple[int | str, ...]:
+    """The shape of the first output, from those with either batch size."""
+    pairs = zip(jax.tree.leaves(smaller)[0].shape, jax.tree.leaves(larger)[0].shape, strict=True)
+    shape: list[int | str] = [
+        few if few == many else _multiple("batch", (many - few) // (BATCHES[1] - BATCHES[0]))
+        for few, many in pairs
+    ]
+    if len(shape) == 4 and shape[-1] == "batch":
+        # Within a network images may lie in memory with the batch last: see nnjax.layers.layout.
+        shape[0], shape[-1] = shape[-1], shape[0]
+    return tuple(shape)
+
+
+def _multiple(name: str, times: int) -> str:
+    return name if times == 1 else f"{times} {name}"
+
+
+def _kind(module: nn.Module) -> str:
+    kind = type(module).__name__
+    if isinstance(module, Conv) and module.pool is not None:
+        kind += f", max pool {module.pool[0]}x{module.pool[1]}"
+    return kind
+
+
+def _convolution_flops(call: _Call) -> int:
+    """By formula: how a convolution is computed, and so its trace, depends on the device."""
+    module, shape = call.module, call.inputs[0].shape
+    assert isinstance(module, Conv)
+    places = [
+        -(-size // step) if module.padding == "SAME" else (size - kernel) // step + 1
+        for size, kernel, step in zip(shape[1:3], module.kernel_size, module.strides, strict=True)
+    ]
+    channels = shape[module.layout.index("C")]
+    return 2 * math.prod((*places, *module.kernel_size, channels, module.features))

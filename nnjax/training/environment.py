@@ -1,0 +1,61 @@
+"""What a run ran with: versions, devices, git revision, command line."""
+
+import functools
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from importlib import metadata
+from typing import Any
+
+import jax
+
+import nnjax
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def describe() -> dict[str, Any]:
+    """What ``environment.json`` holds beside the name and the seed, as JSON can hold it."""
+    devices = jax.devices()
+    return {
+        "command": shlex.join(sys.argv),
+        "directory": os.getcwd(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "versions": versions(),
+        "platform": platform.platform(),
+        "backend": devices[0].platform,
+        "devices": [device.device_kind for device in devices],
+        "git": git_revision(),
+    }
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """The versions of nnjax, of Python and of the libraries that decide the numbers."""
+    installed = {library: metadata.version(library) for library in LIBRARIES}
+    return {"nnjax": nnjax.__version__, "python": platform.python_version(), **installed}
+
+
+def git_revision() -> dict[str, Any] | None:
+    """Revision of the work tree that the current directory is in, and whether it was changed.
+
+    Returns:
+      ``{"revision": ..., "dirty": ...}``, or None outside a work tree.
+    """
+
+    def ask(*question: str) -> str:
+        command = ["git", "--no-optional-locks", *question]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        return done.stdout.strip()
+
+    try:
+        return {
+            "revision": ask("rev-parse", "HEAD"),
+            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        }
+    # No git, no work tree, no commit yet, or a disk too slow to wait for.
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,70 @@
+"""Data in memory, and the padding of batches."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnjax.data import Augment, Dataset, Preprocess
+from nnjax.data.dataset import pad
+from nnjax.errors import UserError
+
+
+def split(count, *shape):
+    return {"inputs": np.zeros((count, *shape), np.uint8), "targets": np.zeros(count, np.int32)}
+
+
+@given(count=st.integers(1, 20), missing=st.integers(0, 20), masked=st.booleans())
+def test_padding_keeps_the_examples_and_masks_the_rest(count, missing, masked):
+    inputs = np.random.default_rng(count).normal(size=(count, 3))
+    batch = {"inputs": inputs, "targets": np.arange(count)}
+    mask = np.ones(count)
+    if masked:
+        mask[0] = 0
+        batch["mask"] = mask
+    padded = pad(batch, count + missing)
+    np.testing.assert_array_equal(padded["inputs"][:count], inputs)
+    np.testing.assert_array_equal(padded["targets"][:count], np.arange(count))
+    np.testing.assert_array_equal(padded["mask"], np.append(mask, np.zeros(missing)))
+    assert padded["mask"].dtype == np.float32
+    assert all(len(array) == count + missing for array in padded.values())
+
+
+def test_arrays_of_one_split_must_be_of_one_length():
+    with pytest.raises(UserError, match="'train' differ in length"):
+        Dataset({"train": {"inputs": np.zeros((3, 2)), "targets": np.zeros(4)}})
+
+
+def test_splits_must_hold_examples_of_one_shape():
+    with pytest.raises(UserError, match="split 'test' has examples of"):
+        Dataset({"train": split(3, 28, 28, 1), "test": split(3, 32, 32, 1)})
+
+
+def test_an_unknown_split_is_refused_and_has_no_examples():
+    data = Dataset({"train": split(3, 2)})
+    assert data.size("test") == 0
+    with pytest.raises(UserError, match="no 'test' split, only train"):
+        data.split("test")
+
+
+def test_example_is_the_shape_after_preprocessing():
+    data = Dataset({"train": split(3, 4, 4, 1)}, ("a", "b"))
+    example = data.example(5)
+    assert (example["inputs"].shape, example["inputs"].dtype) == ((5, 4, 4, 1), np.float32)
+    assert (example["targets"].shape, example["targets"].dtype) == ((5,), np.int32)
+    assert data.outputs == 2
+
+
+@pytest.mark.parametrize(("shape", "outputs"), [((), 1), ((1,), 1), ((3,), 3)])
+def test_outputs_of_a_regression_are_the_numbers_in_a_target(shape, outputs):
+    targets = np.zeros((2, *shape), np.float32)
+    assert Dataset({"train": {"inputs": np.zeros((2, 1)), "targets": targets}}).outputs == outputs
+
+
+def test_only_training_batches_are_augmented():
+    images = np.arange(4 * 5 * 5, dtype=np.uint8).reshape(4, 5, 5, 1)
+    batch = {"inputs": images, "targets": np.zeros(4)}
+    data = Dataset({"train": batch}, None, Preprocess(scale=2.0), Augment(shift=2))
+    np.testing.assert_array_equal(data.prepare(batch)["inputs"], 2.0 * images)
+    assert np.any(np.asarray(data.prepare(batch, jax.random.key(0))["inputs"]) != 2.0 * images)

@@ -1,0 +1,55 @@
+"""Class labels and numbers as JAX holds them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnjax.data.labels import check_labels, count_classes, narrow, numbered
+from nnjax.errors import UserError
+
+
+@given(labels=st.lists(st.integers(-3, 12), min_size=1, max_size=20), classes=st.integers(1, 10))
+def test_labels_are_kept_or_refused(labels, classes):
+    array = np.array(labels)
+    if all(0 <= label < classes for label in labels):
+        checked = check_labels(array, classes, "here")
+        assert checked.tolist() == labels
+        assert checked.dtype == np.int32
+    else:
+        with pytest.raises(UserError, match=f"in here is outside the classes 0 to {classes - 1}"):
+            check_labels(array, classes, "here")
+
+
+def test_the_message_names_the_first_bad_label_and_its_place():
+    with pytest.raises(UserError, match="label 7 of example 1 in file"):
+        check_labels(np.array([0, 7, 8]), 3, "file")
+
+
+def test_classes_are_counted_and_numbered():
+    assert count_classes(np.array([0, 4, 2], np.uint8), "file") == 5
+    assert numbered(3) == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("given_", "dtype"),
+    [
+        (np.float64, np.float32),
+        (np.float16, np.float16),
+        (np.int64, np.int32),
+        (np.uint64, np.uint32),
+        (np.uint8, np.uint8),
+        (np.bool_, np.uint8),
+        (">f4", np.float32),
+    ],
+)
+def test_narrow(given_, dtype):
+    narrowed = narrow(np.array([0, 1], given_), "x")
+    assert narrowed.dtype == dtype
+    assert narrowed.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j]), np.array([None])])
+def test_what_is_no_number_is_refused(array):
+    with pytest.raises(UserError, match=r"x is .*; it must hold real numbers"):
+        narrow(array, "x")

@@ -1,0 +1,92 @@
+"""Arrays in npz files."""
+
+import numpy as np
+import pytest
+
+from nnjax.data import Npz
+from nnjax.errors import UserError
+
+X = np.arange(6 * 4, dtype=np.float64).reshape(6, 4)
+Y = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays):
+        np.savez(tmp_path / "data.npz", **arrays)
+        return tmp_path / "data.npz"
+
+    return write
+
+
+@pytest.mark.parametrize("names", [("inputs", "targets"), ("x_train", "y_train"), ("x", "y")])
+def test_arrays_by_name(save, names):
+    path = save(**dict(zip(names, (X, Y), strict=True)))
+    data = Npz(path, test=0).load()
+    np.testing.assert_array_equal(data.split("train")["inputs"], X)
+    assert data.split("train")["inputs"].dtype == np.float32
+    assert data.split("train")["targets"].tolist() == Y.tolist()
+    assert data.classes == ("0", "1", "2")
+
+
+def test_stored_splits_class_names_and_a_channel_for_grey_images(save):
+    images = np.zeros((6, 5, 4), np.uint8)
+    names = np.array(["cat", "dog", "cow"])
+    path = save(
+        x_train=images,
+        y_train=Y[:, None],
+        x_val=images[:3],
+        y_val=Y[:3],
+        x_test=images[:2],
+        y_test=Y[:2],
+        class_names=names,
+    )
+    data = Npz(path).load()
+    assert data.classes == ("cat", "dog", "cow")
+    assert [data.size(name) for name in ("train", "validation", "test")] == [6, 3, 2]
+    assert data.split("train")["inputs"].shape == (6, 5, 4, 1)
+    assert data.split("train")["targets"].shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("targets", "options", "outputs"),
+    [(Y / 2, {}, 1), (X[:, :3], {}, 3), (Y, {"regression": True}, 1)],
+)
+def test_regressions(save, targets, options, outputs):
+    data = Npz(save(x=X, y=targets), test=0, **options).load()
+    assert data.classes is None
+    assert data.outputs == outputs
+    np.testing.assert_array_equal(data.split("train")["targets"], targets.astype(np.float32))
+    assert data.split("train")["targets"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ({"a": X}, {}, "must hold the arrays inputs and targets.*it holds a"),
+        ({"x": X, "y": Y[:5]}, {}, "differ in length"),
+        ({"x": X, "y": Y}, {"classes": 2}, "label 2 of example 2 in 'y' of"),
+        ({"x": X, "y": Y - 1}, {}, "label -1 of example 0"),
+        ({"x": X, "y": np.eye(3, dtype=int)[Y]}, {}, "class labels are one integer an example"),
+        ({"x": X, "y": np.array(list("abcabc"))}, {}, "class labels must be integers"),
+        ({"x": np.array(list("abcabc")), "y": Y}, {}, "must hold real numbers"),
+        ({"x": X, "y": Y, "class_names": np.array(["a"])}, {"classes": 3}, "names 1"),
+        ({"x": np.array([None] * 6), "y": Y}, {}, "cannot be read as an npz file of numbers"),
+        ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, {}, "split 'test' has examples"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(save, arrays, options, message):
+    with pytest.raises(UserError, match=message):
+        Npz(save(**arrays), **options).load()
+
+
+def test_missing_truncated_and_other_files_are_refused(save, tmp_path):
+    path = save(x=X, y=Y)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match="cannot be read as an npz file"):
+        Npz(path).load()
+    with pytest.raises(UserError, match="there is no file"):
+        Npz(tmp_path / "nowhere.npz").load()
+    np.save(tmp_path / "single.npy", X)
+    with pytest.raises(UserError, match="a single array"):
+        Npz(tmp_path / "single.npy").load()

@@ -1,0 +1,151 @@
+"""Exported models reload to the same numbers, and damaged ones are refused in a sentence."""
+
+import dataclasses
+import json
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nnjax import export
+from nnjax.data import Dataset, Preprocess
+from nnjax.errors import UserError
+from nnjax.learners import Supervised
+from nnjax.models import CNN, MLP
+from nnjax.optimizers import SGD
+
+
+class Normalised(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.BatchNorm(use_running_average=not train, name="norm")(x.reshape(len(x), -1))
+        return nn.Dense(3)(x)
+
+
+def make(model, precision="float32"):
+    random = np.random.default_rng(0)
+    train = {
+        "inputs": random.integers(0, 256, (20, 12, 12, 1), np.uint8),
+        "targets": random.integers(0, 3, 20).astype(np.int32),
+    }
+    preprocess = Preprocess(mean=(0.3,), std=(0.2,), permutation_seed=1)
+    data = Dataset({"train": train}, ("a", "b", "c"), preprocess)
+    learner = Supervised(model=model, optimizer=SGD(learning_rate=0.1), precision=precision)
+    return learner, learner.init(jax.random.key(0), data.example()), data
+
+
+def predictions(learner, state, data, inputs):
+    return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MLP(features=(5,), outputs=3), CNN(features=(2,), kernel_sizes=(3,), hidden=(4,), outputs=3)],
+    ids=["mlp", "cnn"],
+)
+def test_function_takes_stored_inputs_of_any_batch_size(model, tmp_path):
+    learner, state, data = make(model)
+    files = export.export(learner, state, data, tmp_path / "out")
+    assert [file.name for file in files] == [export.PARAMETERS, export.FUNCTION, export.DESCRIPTION]
+    function = export.load_function(files[1])
+    for count in (1, 2, 7):
+        inputs = data.split("train")["inputs"][:count]
+        expected = predictions(learner, state, data, inputs)
+        np.testing.assert_allclose(function(inputs), expected, rtol=1e-5, atol=1e-6)
+    described = json.loads(files[2].read_text())
+    assert described["inputs"] == {"shape": ["batch", 12, 12, 1], "dtype": "uint8"}
+    assert described["outputs"]["shape"] == ["batch", 3]
+    assert described["platforms"] == ["cpu", "cuda", "tpu"]
+    assert described["classes"] == ["a", "b", "c"]
+
+
+def test_parameters_by_name_and_back(tmp_path):
+    learner, state, data = make(MLP(features=(5,), outputs=3))
+    file = export.export(learner, state, data, tmp_path)[0]
+    loaded = export.load_parameters(file)
+    np.testing.assert_array_equal(loaded["hidden1"]["kernel"], state.params["hidden1"]["kernel"])
+    fresh = learner.init(jax.random.key(9), data.example()).params
+    imported = export.import_parameters(file, fresh)
+    assert jax.tree.structure(imported) == jax.tree.structure(fresh)
+    jax.tree.map(np.testing.assert_array_equal, imported, state.params)
+
+
+def test_batch_statistics_are_exported_beside_the_parameters(tmp_path):
+    learner, state, data = make(Normalised())
+    moved = jax.tree.map(lambda leaf: leaf + 0.25, state.model_state)
+    state = state.replace(model_state=moved)
+    files = export.export(learner, state, data, tmp_path)
+    assert "norm" in export.load_parameters(files[0])["batch_stats"]
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        export.import_parameters(files[0], state.params),
+        state.params,
+    )
+    both = {**state.params, **state.model_state}
+    jax.tree.map(np.testing.assert_array_equal, export.import_parameters(files[0], both), both)
+
+
+def test_bfloat16(tmp_path):
+    learner, state, data = make(MLP(features=(5,), outputs=3), precision="bfloat16")
+    export.export(learner, state, data, tmp_path)
+
+
+def test_average_is_what_is_exported(tmp_path):
+    learner, state, data = make(MLP(features=(5,), outputs=3))
+
+    @dataclasses.dataclass(frozen=True)
+    class Averaged(SGD):
+        def evaluation_params(self, params, optimizer_state):
+            return jax.tree.map(lambda leaf: 2 * leaf, params)
+
+    learner = dataclasses.replace(learner, optimizer=Averaged())
+    file = export.export(learner, state, data, tmp_path)[0]
+    loaded = export.load_parameters(file)
+    np.testing.assert_array_equal(loaded["output"]["kernel"], 2 * state.params["output"]["kernel"])
+
+
+def test_nothing_is_written_over_unasked(tmp_path):
+    learner, state, data = make(MLP(features=(), outputs=3))
+    export.export(learner, state, data, tmp_path)
+    with pytest.raises(UserError, match=r"model\.safetensors exists already"):
+        export.export(learner, state, data, tmp_path)
+    export.export(learner, state, data, tmp_path, overwrite=True)
+
+
+def test_other_names_and_shapes_are_refused(tmp_path):
+    learner, state, data = make(MLP(features=(5,), outputs=3))
+    file = export.export(learner, state, data, tmp_path)[0]
+    with pytest.raises(UserError, match="holds 'hidden1/bias', which the model has not"):
+        export.import_parameters(file, {"output": state.params["output"]})
+    more = {**state.params, "hidden2": {"bias": jnp.zeros(2)}}
+    with pytest.raises(UserError, match=r"lacks 'hidden2/bias'.*did you mean 'hidden1/bias'"):
+        export.import_parameters(file, more)
+    wider = {**state.params, "output": {"kernel": jnp.zeros((3, 5)), "bias": jnp.zeros(4)}}
+    with pytest.raises(UserError, match=r"'output/bias' in .* is \(3,\), that of the model \(4,\)"):
+        export.import_parameters(file, wider)
+
+
+@pytest.mark.parametrize("load", [export.load_function, export.load_parameters])
+def test_missing_and_damaged_files(load, tmp_path):
+    with pytest.raises(UserError, match="cannot read"):
+        load(tmp_path / "nothing")
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"\xff" * 100)
+    with pytest.raises(UserError, match="is damaged"):
+        load(damaged)
+
+
+class Unexportable(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.Dense(3)(x.reshape(len(x), -1))
+        return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+
+def test_a_model_that_cannot_be_exported_is_refused_in_a_sentence(tmp_path):
+    learner, state, data = make(Unexportable())
+    with pytest.raises(UserError, match="cannot be exported"):
+        export.export(learner, state, data, tmp_path)
+    assert not list(tmp_path.iterdir())
