@@ -19,6 +19,8 @@ from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads import Name as WorkloadName
 
 RESULTS = Path(__file__).parent / "results"
+QUIET = 0.1
+"""Share of the machine that others may take; a library that waits by spinning suffers first."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def turns_section(comparison: Comparison) -> list[str]:
     )
     if comparison.others is not None:
         words += f" Other processes took {percent(comparison.others)} of the machine meanwhile."
+        if comparison.others > QUIET:
+            words += " **Too busy a machine: do not quote these figures.**"
     if comparison.failed:
         words += f" Could not run: {', '.join(comparison.failed)}."
     return [f"## {workload.name}", words, table(heads, rows)]

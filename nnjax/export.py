@@ -260,5 +260,3 @@ def _examples(stored: jax.ShapeDtypeStruct) -> np.ndarray:
     if np.issubdtype(stored.dtype, np.integer):
         return random.integers(0, min(255, np.iinfo(stored.dtype).max), shape, stored.dtype)
     return random.normal(size=shape).astype(stored.dtype)
-
-

@@ -122,10 +122,12 @@ def summarise(model: nn.Module, inputs: Any) -> Summary:
 
 
 def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call], Any, list]:
-    """Calls by module path, shapes of the variables, and products of a call with that batch size."""
+    """Calls by module path, shapes of the variables, and products of a call with that batch."""
     x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    train = {"train": True} if "train" in inspect.signature(model.__call__).parameters else {}
+    train: dict[str, Any] = (
+        {"train": True} if "train" in inspect.signature(model.__call__).parameters else {}
+    )
     variables = jax.eval_shape(lambda key, x: model.init(key, x, **train), key, x)
     calls: dict[Path, _Call] = {}
 

@@ -1,12 +1,14 @@
-"""Test settings: four fake CPU devices, a compilation cache.
+"""Test settings: four fake CPU devices, a compilation cache, Hypothesis without a deadline.
 
-They are environment variables because JAX reads them when it is imported, and because the tests
+The first two are environment variables because JAX reads them when it is imported, and because the tests
 that start ``nnjax`` as a process hand them on.
 """
 
 import os
 import tempfile
 from pathlib import Path
+
+from hypothesis import settings
 
 CACHE = Path(tempfile.gettempdir()) / "nnjax-test-compilation-cache"
 
@@ -16,3 +18,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["MPLBACKEND"] = "Agg"
+
+# What compiles on its first call is slow once.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

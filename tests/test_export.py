@@ -20,7 +20,7 @@ from nnjax.optimizers import SGD
 class Normalised(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
-        x = nn.BatchNorm(use_running_average=not train, name="norm")(x.reshape(len(x), -1))
+        x = nn.BatchNorm(use_running_average=not train, name="norm")(x.reshape(x.shape[0], -1))
         return nn.Dense(3)(x)
 
 
@@ -140,7 +140,7 @@ def test_missing_and_damaged_files(load, tmp_path):
 class Unexportable(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
-        x = nn.Dense(3)(x.reshape(len(x), -1))
+        x = nn.Dense(3)(x.reshape(x.shape[0], -1))
         return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
 

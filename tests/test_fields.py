@@ -86,7 +86,10 @@ def test_paths_names_every_leaf_with_type_and_value():
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("optimizer.learning_rat", "unknown field 'learning_rat' of SGD, did you mean 'learning_rate'"),
+        (
+            "optimizer.learning_rat",
+            "unknown field 'learning_rat' of SGD, did you mean 'learning_rate'",
+        ),
         ("modle", "unknown field 'modle' of Outer"),
         ("seed.more", "there is no field 'more' in 0, which has no fields"),
     ],

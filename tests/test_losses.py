@@ -21,9 +21,9 @@ FIRED = (OUTPUTS >= 0).astype(np.float32)
 EXPECTED = {
     "quadratic": 0.5 * ((OUTPUTS - ONE_HOT) ** 2).sum(-1),
     "mean_squared_error": ((OUTPUTS - ONE_HOT) ** 2).mean(-1),
-    "binary_cross_entropy": -(
-        ONE_HOT * np.log(SIGMOID) + (1 - ONE_HOT) * np.log(1 - SIGMOID)
-    ).sum(-1),
+    "binary_cross_entropy": -(ONE_HOT * np.log(SIGMOID) + (1 - ONE_HOT) * np.log(1 - SIGMOID)).sum(
+        -1
+    ),
     "categorical_cross_entropy": -(ONE_HOT * np.log(SOFTMAX)).sum(-1),
     "perceptron": ((FIRED - ONE_HOT) * OUTPUTS).sum(-1),
 }
@@ -58,7 +58,10 @@ def test_the_gradient_of_a_cross_entropy_is_the_output_error():
     def total(outputs, name):
         return losses.by_name(name)(outputs, LABELS).sum()
 
-    for name, activation in [("binary_cross_entropy", SIGMOID), ("categorical_cross_entropy", SOFTMAX)]:
+    for name, activation in [
+        ("binary_cross_entropy", SIGMOID),
+        ("categorical_cross_entropy", SOFTMAX),
+    ]:
         gradient = jax.grad(total)(jnp.asarray(OUTPUTS), name)
         np.testing.assert_allclose(gradient, activation - ONE_HOT, atol=1e-6)
         np.testing.assert_allclose(losses.predictions(name, OUTPUTS), activation, atol=1e-6)

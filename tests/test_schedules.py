@@ -70,9 +70,7 @@ def test_linear_and_cosine_reach_their_end():
         Linear(steps=4, end_factor=0.2)(jnp.arange(5)), [1, 0.8, 0.6, 0.4, 0.2], rtol=1e-6
     )
     cosine = 0.2 + 0.8 * (1 + np.cos(np.pi * np.arange(5) / 4)) / 2
-    np.testing.assert_allclose(
-        Cosine(steps=4, end_factor=0.2)(jnp.arange(5)), cosine, rtol=1e-6
-    )
+    np.testing.assert_allclose(Cosine(steps=4, end_factor=0.2)(jnp.arange(5)), cosine, rtol=1e-6)
 
 
 def test_one_cycle_rises_and_falls():

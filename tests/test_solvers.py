@@ -92,9 +92,7 @@ def test_the_minimum_is_scipys():
 
     def exact(x):
         a64, b64 = a.astype(np.float64), b.astype(np.float64)
-        return (
-            np.logaddexp(a64 @ x, 0).sum() - x.sum() + np.square(a64 @ x - b64).sum()
-        )
+        return np.logaddexp(a64 @ x, 0).sum() - x.sum() + np.square(a64 @ x - b64).sum()
 
     expected = minimize(exact, np.zeros(4), method="BFGS").x
     for solver in (Newton(), BFGS(), LBFGS()):
@@ -131,7 +129,7 @@ def test_levenberg_marquardt_solves_linear_least_squares():
 
 @pytest.mark.parametrize("solver", [Newton(), BFGS(), DFP()])
 def test_a_model_too_large_for_matrices_is_refused(solver):
-    with pytest.raises(UserError, match="10,000 parameters are too many.*use LBFGS"):
+    with pytest.raises(UserError, match=r"10,000 parameters are too many.*use LBFGS"):
         solver.init(lambda x: jnp.sum(x), jnp.zeros((100, 100)))
 
 

@@ -32,9 +32,10 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
     evaluator = Evaluator(learner, data, make_mesh(1))
     measured = {split: evaluator(state, split) for split in SPLITS if data.size(split)}
-    console.print(f"{opened.run.directory}, parameters of step {_step(opened.run, step):,}\n")
+    heading = f"{opened.run.directory}, parameters of step {_step(opened.run, step):,}\n"
+    console.print(heading, soft_wrap=True, highlight=False)
     console.print(_metrics_table(measured, data))
-    console.print(_verdict(measured, opened.run.read_summary()))
+    console.print(_verdict(measured, opened.run.read_summary()), soft_wrap=True, highlight=False)
     if data.classes is not None and hasattr(learner, "predict"):
         _report_classes(console, learner, state, data, list(measured)[-1])
 
@@ -96,13 +97,17 @@ def _report_classes(console: Console, learner: Any, state: Any, data: Any, split
 
 
 def _classes_table(counts: np.ndarray, names: tuple[str, ...]) -> Table:
-    """Recall: share of a class that is recognised; precision: share of a prediction that is right."""
+    """Recall: share of a class that is recognised; precision: of a prediction that is right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("class")
     for column in ("examples", "correct", "recall", "precision"):
         table.add_column(column, justify="right")
     for index, name in enumerate(names):
-        correct, total, predicted = counts[index, index], counts[index].sum(), counts[:, index].sum()
+        correct, total, predicted = (
+            counts[index, index],
+            counts[index].sum(),
+            counts[:, index].sum(),
+        )
         shares = [f"{correct / count:.4f}" if count else "" for count in (total, predicted)]
         table.add_row(name, f"{total:,}", f"{correct:,}", *shares)
     return table

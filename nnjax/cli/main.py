@@ -46,18 +46,18 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
       The exit status: 0, 1 for an error, 2 for wrong usage, 128 + n when stopped by signal n.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP)
-        return 0
-    if arguments[0] == "--version":
-        print(__version__)
-        return 0
-    return guarded(lambda: run(arguments[0], arguments[1:]))
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    return guarded(lambda: run(command, rest))
 
 
 def run(command: str, arguments: list[str]) -> int:
     """Runs ``command`` with its arguments."""
+    if command in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if command == "--version":
+        print(__version__)
+        return 0
     choose("command", command, COMMANDS)
     return importlib.import_module(f"nnjax.cli.{command}_command").run(arguments)
 
@@ -65,7 +65,9 @@ def run(command: str, arguments: list[str]) -> int:
 def guarded(action: Callable[[], int]) -> int:
     """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
     try:
-        return action()
+        status = action()
+        sys.stdout.flush()
+        return status
     except UserError as error:
         _complain(str(error))
         return 128 + error.signal_number if hasattr(error, "signal_number") else 1

@@ -80,7 +80,9 @@ def read_config(module: ModuleType) -> Any:
     config = getattr(module, "config", None)
     if not isinstance(config, Experiment):
         found = "no config" if config is None else f"a config of type {type(config).__name__}"
-        raise UserError(f"{module.__file__} defines {found}; it must define config = Experiment(...)")
+        raise UserError(
+            f"{module.__file__} defines {found}; it must define config = Experiment(...)"
+        )
     return config
 
 

@@ -16,6 +16,10 @@ Batch = Mapping[str, Any]
 ``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0)."""
 
 
+STREAM_BATCH = 200
+"""Examples of a stream to evaluate at once: they are decoded one by one, and may be large."""
+
+
 class Described:
     """What every form of data can tell of itself, and how a batch of it is prepared.
 

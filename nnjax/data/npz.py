@@ -54,7 +54,9 @@ def read_npz(
     """Reads the arrays of each stored split and the names of the classes; None for a regression."""
     damages = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves the file open where it is damaged.
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise UserError(f"{path} is a single array, not an npz file of several")
             arrays = {name: file[name] for name in file.files}

@@ -106,7 +106,8 @@ class Table:
                 reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
                 numbered = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{path} cannot be read as a table: {error}") from None
+            said = getattr(error, "strerror", None) or error
+            raise UserError(f"{path} cannot be read as a table: {said}") from None
         if len(numbered) < 2:
             raise UserError(f"{path} must hold a line with the names of the columns, and rows")
         header = tuple(name.strip() for name in numbered[0][1])

@@ -105,7 +105,7 @@ class Tfds(ImageSplits):
     def _features(self, builder: Any) -> tuple[str, str]:
         """The names of the features to learn from and to predict."""
         supervised = builder.info.supervised_keys or (None, None)
-        present = list(builder.info.features)
+        present = sorted(builder.info.features)
         chosen = []
         for option, default in zip(("inputs", "targets"), supervised, strict=True):
             name = getattr(self, option) or default

@@ -1,4 +1,4 @@
-"""Pictures of runs, data and models: each function returns a matplotlib ``Figure``; ``save`` writes it.
+"""Pictures of runs, data and models: functions that return a matplotlib ``Figure``, and ``save``.
 
 Matplotlib is imported when the first picture is drawn, as it takes most of a second. Its object
 interface is used throughout, so that no window system and no global state are touched.

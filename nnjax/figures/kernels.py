@@ -78,5 +78,5 @@ def draw_kernels(kernels: np.ndarray, title: str = "first layer") -> Figure:
     shown = shown.mean(3, keepdims=True)
     # One scale for all, from the bulk of the weights: a single large one must not fade the rest.
     limit = float(np.quantile(np.abs(shown), 0.995)) or 1.0
-    note = f"blue −{limit:.2g}, white 0, red +{limit:.2g}"
+    note = f"blue -{limit:.2g}, white 0, red +{limit:.2g}"
     return draw_mosaic(shown, title=heading, note=note, cmap="RdBu_r", vmin=-limit, vmax=limit)

@@ -38,10 +38,9 @@ def draw_mistakes(
     wrong = np.flatnonzero(predicted != targets)
     if not len(wrong):
         return None
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST]
+    shown: list[int] = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST].tolist()
     captions = [
-        f"{classes[targets[i]]} → {classes[predicted[i]]}  {_percent(confidence[i])}"
-        for i in shown
+        f"{classes[targets[i]]} → {classes[predicted[i]]}  {_percent(confidence[i])}" for i in shown
     ]
     heading = f"{title}: {len(wrong):,} of {len(targets):,}"
     if len(shown) < len(wrong):

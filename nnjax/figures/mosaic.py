@@ -43,7 +43,9 @@ def draw_mosaic(
     tall = TILE * height / width
     top = 0.62 if note else 0.45
     figure = style.new_figure(
-        max(columns * (TILE + gap) + gap + 0.06, 3.6), rows * (tall + gap + above) + top + 0.1, title
+        max(columns * (TILE + gap) + gap + 0.06, 3.6),
+        rows * (tall + gap + above) + top + 0.1,
+        title,
     )
     across, up = figure.get_size_inches()
     if note:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import Batch, Dataset, Stream, pad
+from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream, pad
 from nnjax.learners.state import State
 
 BATCH = 2000
@@ -29,7 +29,9 @@ def predict_with_targets(
       split: "train", "validation" or "test".
     """
     state = jax.device_put(state, jax.local_devices()[0])
-    forward = jax.jit(lambda state, x: learner.predict(state, data.prepare({"inputs": x})["inputs"]))
+    forward = jax.jit(
+        lambda state, x: learner.predict(state, data.prepare({"inputs": x})["inputs"])
+    )
     outputs, targets = [], []
     for batch in _batches(data, split):
         counted = np.asarray(batch["mask"]) > 0
@@ -41,7 +43,7 @@ def predict_with_targets(
 def _batches(data: Dataset | Stream, split: str) -> Iterator[Batch]:
     """Batches of one size with a ``mask``, the last padded, so that one program serves all."""
     if not isinstance(data, Dataset):
-        yield from data.batches(split, BATCH)
+        yield from data.batches(split, min(STREAM_BATCH, data.size(split)))
         return
     arrays = data.split(split)
     size = min(BATCH, data.size(split))

@@ -114,9 +114,7 @@ def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
     )
 
 
-def _kernel_figures(
-    result: Any, data: Dataset | Stream, run: Run
-) -> Iterator[tuple[str, Any]]:
+def _kernel_figures(result: Any, data: Dataset | Stream, run: Run) -> Iterator[tuple[str, Any]]:
     shape = data.example()["inputs"].shape[1:]
     if not is_image(shape):
         return

@@ -120,7 +120,7 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def short(value: float) -> str:
-    """A number for a label: three significant digits below 0.1 and above 1000, else four decimals."""
+    """A number for a label: four decimals, or three significant digits below 0.1 and from 1000."""
     return f"{value:.4f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"
 
 

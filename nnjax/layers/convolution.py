@@ -30,9 +30,10 @@ def convolve(
     formulation: Formulation = "auto",
     layout: Layout = "NHWC",
 ) -> jax.Array:
-    """Slides a bank of kernels over images: y[b, i, j, o] = sum x[b, s i + u, s j + v, c] K[u, v, c, o].
+    """Slides a bank of kernels over images.
 
-    What neural networks call convolution is the cross-correlation.
+    y[b, i, j, o] = sum over u, v, c of x[b, s i + u, s j + v, c] K[u, v, c, o]. What neural
+    networks call convolution is the cross-correlation.
 
     Args:
       x: images (batch, height, width, channels), or as ``layout`` says.
@@ -91,20 +92,18 @@ def _choose(formulation: Formulation) -> Literal["patches", "lax"]:
     return fastest_formulation() if formulation == "auto" else formulation
 
 
-def _pads(x, kernel, strides, padding: Padding):
+def _pads(
+    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Padding
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Zeros before and after, along height and width."""
-    check_kernel_fits(height_and_width(x), kernel.shape[:2], padding)
-    pads = lax.padtype_to_pads(height_and_width(x), kernel.shape[:2], strides, padding)
-    return tuple((int(low), int(high)) for low, high in pads)
-
-
-def check_kernel_fits(image: tuple[int, int], kernel: tuple[int, ...], padding: str) -> None:
-    """Raises a ``UserError`` where there is no place for a kernel of that size in the image."""
-    if padding == "VALID" and (image[0] < kernel[0] or image[1] < kernel[1]):
+    image, size = height_and_width(x), kernel.shape[:2]
+    if padding == "VALID" and (image[0] < size[0] or image[1] < size[1]):
         raise UserError(
-            f"a {kernel[0]}x{kernel[1]} kernel does not fit into a {image[0]}x{image[1]} image; "
+            f"a {size[0]}x{size[1]} kernel does not fit into a {image[0]}x{image[1]} image; "
             "take a smaller kernel, fewer blocks, or padding SAME"
         )
+    vertical, horizontal = lax.padtype_to_pads(image, size, strides, padding)
+    return vertical, horizontal
 
 
 class Conv(nn.Module):

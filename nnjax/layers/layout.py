@@ -20,7 +20,7 @@ def swap(images: jax.Array) -> jax.Array:
 
 
 def flatten_images(images: jax.Array, layout: Layout) -> jax.Array:
-    """Flattens to (batch, height * width * channels), the channels running fastest in any layout."""
+    """Flattens to (batch, height * width * channels): the same order from either layout."""
     if layout == "NHWC":
         return flatten(images)
     channels, height, width, batch = images.shape

@@ -40,16 +40,14 @@ def _first_maximum_jvp(axes, primals, tangents):
 def _maximum_and_place(x: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     """The maximum, and which element of ``axes`` it is, counted row by row."""
     dtype = _place_dtype(x.shape, axes)
-    largest = place = None
-    for number, index in enumerate(itertools.product(*(range(x.shape[axis]) for axis in axes))):
+    first, *others = itertools.product(*(range(x.shape[axis]) for axis in axes))
+    largest = _element(x, axes, first)
+    place = jnp.zeros(largest.shape, dtype)
+    for number, index in enumerate(others, start=1):
         element = _element(x, axes, index)
-        if largest is None:
-            largest, place = element, jnp.zeros(element.shape, dtype)
-            continue
         larger = (element > largest) | jnp.isnan(element)
         largest = jnp.where(larger, element, largest)
         place = jnp.where(larger, jnp.asarray(number, dtype), place)
-    assert largest is not None and place is not None
     return largest, place
 
 

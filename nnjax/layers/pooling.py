@@ -61,7 +61,7 @@ def global_average_pool(x: jax.Array, layout: Layout = "NHWC") -> jax.Array:
 
 
 def _windows(x: jax.Array, window: Window) -> jax.Array:
-    """Splits (., height, width, .) into windows side by side: (., rows, height, columns, width, .)."""
+    """Splits both image axes in two: which window, and the place in it."""
     rows, columns = x.shape[1] // window[0], x.shape[2] // window[1]
     x = x[:, : rows * window[0], : columns * window[1]]
     return x.reshape(x.shape[0], rows, window[0], columns, window[1], x.shape[3])

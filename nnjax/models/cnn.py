@@ -13,8 +13,7 @@ from nnjax.layers.dropout import Dropout
 from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.pooling import max_pool
 
-
-_NEVER_FALLING = (
+ACTIVATIONS_THAT_NEVER_FALL = (
     "identity",
     "threshold",
     "sigmoid",
@@ -48,7 +47,8 @@ class CNN(nn.Module):
       outputs: width of the last layer; None takes the number of classes from the data.
       activation: after each convolution.
       hidden_activation: after each hidden dense layer.
-      output_activation: of the last layer. Leave "identity" with a cross-entropy, which takes logits.
+      output_activation: of the last layer. Leave "identity" with a cross-entropy, which takes
+        logits.
       dropout: rate after each pooling; may be traced.
       hidden_dropout: rate after each hidden dense layer; may be traced.
       kernel_init: initialiser of the kernels.
@@ -119,7 +119,7 @@ class CNN(nn.Module):
         """Convolutions with their activations, the skip connection, and pooling."""
         block_input = x
         # Pooling first gives the same numbers, and leaves a quarter of them to bias and activation.
-        pool_first = not self.skip and self.activation in _NEVER_FALLING
+        pool_first = not self.skip and self.activation in ACTIVATIONS_THAT_NEVER_FALL
         for index in range(self.convolutions):
             last = index == self.convolutions - 1
             x = Conv(

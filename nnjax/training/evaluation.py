@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from nnjax import metrics
-from nnjax.data.dataset import Batch, Dataset, Stream
+from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training import devices
 
@@ -51,7 +51,8 @@ class Evaluator:
 
     def _evaluate_stream(self, state: State, split: str) -> metrics.Metrics:
         total = None
-        size = BATCH // self._mesh.size * self._mesh.size
+        count = self._mesh.size
+        size = -(-min(STREAM_BATCH, self._data.size(split)) // count) * count
         for batch in self._data.batches(split, size):
             batch = jax.device_put(dict(batch), devices.split_batch(self._mesh))
             measured = self._batch(state, batch)

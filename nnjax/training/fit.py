@@ -288,7 +288,9 @@ class _Loop:
         }
 
     def close(self) -> None:
-        """Waits for what is being saved."""
+        """Waits for what is being saved, and closes the files."""
+        if self.run:
+            self.run.close()
         if self.checkpoints:
             self.checkpoints.close()
 
@@ -302,4 +304,3 @@ class _Loop:
     def _note(self, message: str) -> None:
         if self.progress:
             self.progress.note(message)
-

@@ -1,6 +1,8 @@
-"""The order in which examples are seen: a function of (seed, epoch) and nothing else."""
+"""Batches of indices: which examples each update of an epoch takes."""
 
 import numpy as np
+
+from nnjax.data.order import epoch_order
 
 
 def batches(examples: int, batch_size: int, seed: int, epoch: int, multiple: int = 1) -> np.ndarray:
@@ -17,9 +19,7 @@ def batches(examples: int, batch_size: int, seed: int, epoch: int, multiple: int
       int32 (updates, row): indices of examples. Places that no example fills, at the end of a row,
       are -1.
     """
-    # Philox is counter-based: each (seed, epoch) has a stream of its own, with no state to save.
-    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
-    order = generator.permutation(examples).astype(np.int32)
+    order = epoch_order(examples, seed, epoch)
     updates = -(-examples // batch_size)
     row = -(-batch_size // multiple) * multiple
     padded = np.full((updates, row), -1, np.int32)

@@ -73,7 +73,7 @@ def test_a_folder_holds_a_file_for_each_split(write, tmp_path):
 
 @given(
     table=st.lists(
-        st.tuples(*[st.floats(-1e30, 1e30, width=32, allow_subnormal=False)] * 3),
+        st.tuples(*[st.floats(-(2**99), 2**99, width=32)] * 3),
         min_size=1,
         max_size=8,
     )
@@ -114,12 +114,12 @@ def test_bad_tables_are_refused(write, text, options, message):
 def test_a_label_that_training_does_not_have_is_refused(write, tmp_path):
     write(PLANTS, "train.csv")
     write("length,width,kind\n1,2,versicolor\n", "test.csv")
-    with pytest.raises(UserError, match="'versicolor' on line 2 .* none of the classes setosa"):
+    with pytest.raises(UserError, match=r"'versicolor' on line 2 .* none of the classes setosa"):
         Csv(tmp_path).load()
 
 
 def test_missing_and_binary_files_are_refused(tmp_path):
-    with pytest.raises(UserError, match="cannot be read as a table: .*No such file"):
+    with pytest.raises(UserError, match="cannot be read as a table: No such file"):
         Csv(tmp_path / "nowhere.csv").load()
     with pytest.raises(UserError, match=r"has no file train\.csv"):
         Csv(tmp_path).load()

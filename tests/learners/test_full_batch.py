@@ -96,7 +96,9 @@ def test_half_the_squared_residuals_are_the_loss(loss, reduction):
     assert float(0.5 * jnp.sum(jnp.square(residuals))) == pytest.approx(float(expected), rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "categorical_cross_entropy", "perceptron"])
+@pytest.mark.parametrize(
+    "loss", ["binary_cross_entropy", "categorical_cross_entropy", "perceptron"]
+)
 def test_levenberg_marquardt_is_refused_for_other_losses(loss):
     with pytest.raises(UserError, match=f"needs a squared cost, not '{loss}'; choose one of quad"):
         FullBatch(MLP(), loss=loss, solver=LevenbergMarquardt())

@@ -34,7 +34,9 @@ def assert_direction(got, formula, *, rtol=1e-5):
 
 def test_every_class_has_a_name_and_defaults():
     assert set(NAMES.values()) == {
-        getattr(optimizers, name) for name in optimizers.__all__ if name not in ("NAMES", "Group", "Optimizer")
+        getattr(optimizers, name)
+        for name in optimizers.__all__
+        if name not in ("NAMES", "Group", "Optimizer")
     }
     for kind in NAMES.values():
         assert kind() == kind()

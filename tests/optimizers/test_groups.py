@@ -38,7 +38,9 @@ def test_no_groups_are_one_of_everything():
 
 
 def test_every_parameter_must_be_covered():
-    with pytest.raises(UserError, match=r"no group covers hidden1/bias, hidden1/kernel.*end with '\*'"):
+    with pytest.raises(
+        UserError, match=r"no group covers hidden1/bias, hidden1/kernel.*end with '\*'"
+    ):
         SGD(groups=(HEAD,)).build(PARAMS)
 
 
@@ -48,7 +50,7 @@ def test_a_pattern_that_matches_nothing_is_refused():
 
 
 def test_a_group_hidden_by_those_before_it_is_refused():
-    with pytest.raises(UserError, match="'output/.' matches only parameters of the groups before"):
+    with pytest.raises(UserError, match=r"'output/.' matches only parameters of the groups before"):
         SGD(groups=(REST, HEAD)).build(PARAMS)
 
 

@@ -60,7 +60,10 @@ def test_clip_value_comes_first():
 
 def test_weight_decay_pulls_weights_alone_and_is_decoupled():
     zero = jax.tree.map(jnp.zeros_like, GRADIENTS)
-    for optimizer in (SGD(learning_rate=0.5, weight_decay=0.2), Adam(learning_rate=0.5, weight_decay=0.2)):
+    for optimizer in (
+        SGD(learning_rate=0.5, weight_decay=0.2),
+        Adam(learning_rate=0.5, weight_decay=0.2),
+    ):
         (after,), _ = run(optimizer, [zero])
         np.testing.assert_allclose(
             after["hidden1"]["kernel"], 0.9 * PARAMS["hidden1"]["kernel"], rtol=1e-6

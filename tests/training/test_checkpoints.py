@@ -45,7 +45,11 @@ def make_tree(seed: int = 0):
 
 def small_tree(step: int):
     """Values that are a function of the step."""
-    return {"step": jnp.int32(step), "values": jnp.arange(500.0) * step, "key": jax.random.key(step)}
+    return {
+        "step": jnp.int32(step),
+        "values": jnp.arange(500.0) * step,
+        "key": jax.random.key(step),
+    }
 
 
 def bare(leaf):

@@ -1,0 +1,44 @@
+"""``nnjax evaluate``: the numbers of the summary again, and what is taken for what."""
+
+import json
+
+from nnjax.cli.main import main
+
+pytest_plugins = ("trained_runs",)
+
+
+def test_numbers_are_those_of_the_summary(digits_run, capsys):
+    assert main(["evaluate", str(digits_run.directory)]) == 0
+    printed = capsys.readouterr().out
+    assert "equal to summary.json, to the last digit" in printed
+    summary = digits_run.read_summary()
+    assert f"{summary['test']['accuracy']:.6g}" in printed
+    assert f"parameters of step {summary['best_step']:,}" in printed
+
+
+def test_mistakes_add_up(digits_run, capsys):
+    main(["evaluate", str(digits_run.directory)])
+    printed = capsys.readouterr().out
+    accuracy = digits_run.read_summary()["test"]["accuracy"]
+    examples = int(printed.split("test, ")[-1].split(" of ")[1].split()[0])
+    mistaken = round((1 - accuracy) * examples)
+    assert f"test, {mistaken} of {examples} mistaken" in printed
+
+
+def test_other_numbers_in_the_summary_are_named(circles_run, capsys):
+    path = circles_run.directory / "summary.json"
+    content = path.read_bytes()
+    summary = json.loads(content)
+    summary["test"]["loss"] += 1e-6
+    path.write_text(json.dumps(summary))
+    try:
+        main(["evaluate", str(circles_run.directory)])
+    finally:
+        path.write_bytes(content)
+    printed = capsys.readouterr().out
+    assert f"summary.json says otherwise: test loss {summary['test']['loss']!r}" in printed
+
+
+def test_no_run(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path / "nothing")]) == 1
+    assert capsys.readouterr().err.startswith("nnjax: there is no run")

@@ -1,0 +1,125 @@
+"""``nnjax resume``: as if the run had never been stopped, or a sentence why not."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from nnjax.training.progress import Progress
+from nnjax.training.runs import Run
+
+
+@pytest.fixture
+def stopped(config_file, nnjax, tmp_path, monkeypatch):
+    """A run that was stopped in its fourth of six epochs, with two checkpoints."""
+    directory = tmp_path / "stopped"
+    update = Progress.update
+
+    def stop(self, *, step, **reports):
+        update(self, step=step, **reports)
+        if step >= 13:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "update", stop)
+        words = ("--epochs", 6, "--checkpoint-seconds", 0, "--devices", 4)
+        nnjax("train", config_file, "--run-dir", directory, *words)
+    assert len(list((directory / "checkpoints").iterdir())) == 2
+    return directory
+
+
+@pytest.fixture
+def whole(config_file, nnjax, tmp_path):
+    """The same run, never stopped."""
+    nnjax("train", config_file, "--run-dir", tmp_path / "whole", "--epochs", 6, "--devices", 4)
+    return tmp_path / "whole"
+
+
+def assert_same_metrics(one, other):
+    assert (one / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
+
+
+def damage(checkpoint):
+    for file in checkpoint.rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def checkpoints(directory):
+    return sorted((directory / "checkpoints").iterdir(), key=lambda path: int(path.name))
+
+
+def test_resumes_by_any_path_inside(stopped, whole, nnjax, same_parameters):
+    done = nnjax("resume", stopped / "checkpoints")
+    assert (done.status, done.err) == (0, "")
+    assert "resumed at step " in done.out
+    same_parameters(whole, stopped)
+    assert_same_metrics(whole, stopped)
+
+
+def test_the_original_config_has_changed_or_gone(stopped, whole, nnjax, config_file):
+    config_file.write_text("config = None")
+    assert nnjax("resume", stopped).status == 0
+    config_file.unlink()
+    assert_same_metrics(whole, stopped)
+
+
+def test_the_newest_checkpoint_is_damaged(stopped, whole, nnjax, same_parameters):
+    older, newest = checkpoints(stopped)
+    damage(newest)
+    done = nnjax("resume", stopped)
+    assert done.status == 0
+    assert f"the checkpoint of step {newest.name} is damaged" in done.out
+    assert f"resumed at step {older.name}" in done.out
+    same_parameters(whole, stopped)
+    assert_same_metrics(whole, stopped)
+
+
+def test_every_checkpoint_is_damaged(stopped, refused):
+    for checkpoint in checkpoints(stopped):
+        damage(checkpoint)
+    metrics = (stopped / "metrics.jsonl").read_bytes()
+    sentence = refused("resume", stopped)
+    assert sentence.startswith(f"every checkpoint in {stopped / 'checkpoints'} is damaged")
+    assert (stopped / "metrics.jsonl").read_bytes() == metrics
+
+
+def test_no_checkpoint_yet(stopped, whole, nnjax, same_parameters):
+    """A run killed before its first checkpoint starts again from its seed."""
+    shutil.rmtree(stopped / "checkpoints")
+    assert nnjax("resume", stopped).status == 0
+    same_parameters(whole, stopped)
+    assert_same_metrics(whole, stopped)
+
+
+@pytest.mark.parametrize("devices", [2, 1])
+def test_on_fewer_devices(stopped, nnjax, devices):
+    config = stopped / "config.json"
+    config.write_text(config.read_text().replace('"devices": 4', f'"devices": {devices}'))
+    assert nnjax("resume", stopped).status == 0
+    assert Run.open(stopped).read_summary()["steps"] == 24
+
+
+def test_a_finished_run(whole, refused):
+    before = (whole / "summary.json").read_bytes()
+    assert refused("resume", whole).startswith(f"run {whole} is finished; 'nnjax evaluate'")
+    assert (whole / "summary.json").read_bytes() == before
+
+
+def test_no_run(config_file, refused, tmp_path):
+    assert refused("resume", "nowhere") == "there is no run nowhere: no such file or directory"
+    (tmp_path / "empty").mkdir()
+    assert refused("resume", "empty") == "empty is no run directory: it has no config.json"
+    assert "Missing value" in refused("resume") or "required" in refused("resume")
+
+
+def test_a_damaged_config(stopped, refused):
+    (stopped / "config.json").write_text("{")
+    assert "config.json is damaged: it is not JSON" in refused("resume", stopped)
+
+
+def test_a_config_of_other_arrays(stopped, refused):
+    config = stopped / "config.json"
+    config.write_text(config.read_text().replace('"width": 4', '"width": 5'))
+    assert "is of another config: " in refused("resume", stopped)

@@ -1,0 +1,185 @@
+"""Each figure shows the numbers it was given."""
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+
+from nnjax.data.preprocessing import permute
+from nnjax.errors import UserError
+from nnjax.figures import (
+    compare_curves,
+    draw_confusion_matrix,
+    draw_decision_boundary,
+    draw_kernels,
+    draw_learning_curves,
+    draw_mistakes,
+    draw_regression,
+    first_layer_kernels,
+    save,
+)
+from nnjax.figures.curves import read_curves
+from nnjax.figures.mistakes import decisions
+from nnjax.figures.mosaic import as_pictures, is_image
+
+RECORDS = [
+    {"step": step, "epoch": step / 10, "split": split, "loss": 2.0 / step, "accuracy": 1 - 1 / step}
+    for step in range(10, 60, 10)
+    for split in ("train", "validation")
+]
+
+
+def texts(figure):
+    """Every text in a figure."""
+    found = [text.get_text() for text in figure.texts]
+    for axes in figure.axes:
+        found += [text.get_text() for text in axes.texts]
+        found += [label.get_text() for label in axes.get_xticklabels()]
+        found.append(axes.get_title(loc="left"))
+    return found
+
+
+def test_read_curves_leaves_out_what_is_not_finite():
+    curves = read_curves([*RECORDS, {"step": 60, "epoch": 6, "split": "train", "loss": "NaN"}])
+    assert list(curves) == ["loss", "accuracy"]
+    np.testing.assert_array_equal(curves["loss"]["train"].epochs, [1, 2, 3, 4, 5])
+    np.testing.assert_allclose(curves["loss"]["train"].values, [0.2, 0.1, 2 / 30, 0.05, 0.04])
+
+
+def test_learning_curves(tmp_path):
+    summary = {
+        "test": {"loss": 0.05, "accuracy": 0.97},
+        "epochs": 5.0,
+        "steps": 50,
+        "best_step": 40,
+    }
+    figure = draw_learning_curves(RECORDS, summary, "a run")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy"]
+    loss, accuracy = figure.axes
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), [0.2, 0.1, 2 / 30, 0.05, 0.04])
+    np.testing.assert_allclose(accuracy.lines[-1].get_xydata(), [[4.0, 0.97]])
+    assert {"train 0.04", "validation 0.04", "test 0.05", "a run"} <= set(texts(figure))
+    save(figure, tmp_path / "curves.png")
+
+
+def test_learning_curves_of_one_record_and_of_a_constant(tmp_path):
+    save(draw_learning_curves(RECORDS[:1]), tmp_path / "one.png")
+    constant = [{"epoch": e, "split": "train", "loss": 0.0} for e in range(30)]
+    save(draw_learning_curves(constant), tmp_path / "constant.png")
+
+
+def test_comparison_has_a_colour_for_each_run(tmp_path):
+    figure = compare_curves({"first": RECORDS, "second": RECORDS[:4]})
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 2
+    assert {"first", "second"} <= set(texts(figure))
+    save(figure, tmp_path / "compared.png")
+    with pytest.raises(UserError, match="no run has been measured"):
+        compare_curves({"empty": []})
+
+
+def test_confusion_matrix_writes_counts_and_recalls(tmp_path):
+    counts = np.array([[8, 2, 0], [0, 0, 0], [1, 0, 3]])
+    figure = draw_confusion_matrix(counts, ("cat", "dog", "horse"))
+    written = texts(figure)
+    assert written.count("8") == 1
+    assert {"2", "1", "3", "80.0%", "75.0%"} <= set(written)
+    assert "0" not in written
+    save(figure, tmp_path / "confusion.png")
+    save(
+        draw_confusion_matrix(np.eye(40, dtype=int), tuple(map(str, range(40)))), tmp_path / "b.png"
+    )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("single", [True, False])
+def test_decision_boundary(classes, single, tmp_path):
+    if single and classes > 2:
+        pytest.skip("one output is for two classes")
+    random = np.random.default_rng(0)
+    points = random.normal(size=(40, 2)).astype(np.float32)
+    targets = random.integers(0, classes, 40)
+
+    def probabilities(x):
+        if single:
+            return 1 / (1 + np.exp(-4 * x[:, :1]))
+        scores = np.exp(x @ random.normal(size=(2, classes)))
+        return scores / scores.sum(1, keepdims=True)
+
+    splits = {"train": (points[:30], targets[:30]), "test": (points[30:], targets[30:])}
+    figure = draw_decision_boundary(probabilities, splits, [f"c{i}" for i in range(classes)])
+    drawn = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
+    assert {"class c0", "train", "test"} <= set(texts(figure))
+    assert sum(len(each.get_offsets()) for each in drawn) == 40
+    save(figure, tmp_path / "boundary.png")
+
+
+def test_mistakes_are_sorted_by_confidence_and_at_most_48(tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (100, 4, 4, 1), np.uint8)
+    probabilities = random.dirichlet(np.ones(3), 100)
+    targets = (probabilities.argmax(1) + 1) % 3
+    targets[:10] = probabilities[:10].argmax(1)
+    figure = draw_mistakes(images, targets, probabilities, "abc")
+    assert figure is not None
+    assert "mistakes: 90 of 100, the 48 surest" in texts(figure)
+    captions = [text for text in texts(figure) if "→" in text and "%" in text]
+    assert len(captions) == 48
+    sure = [float(caption.split()[-1].rstrip("%")) for caption in captions]
+    assert sure == sorted(sure, reverse=True)
+    surest = 10 + np.argmax(probabilities[10:].max(1))
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), images[surest, ..., 0] / 255)
+    save(figure, tmp_path / "mistakes.png")
+
+
+def test_no_mistakes_no_figure():
+    assert draw_mistakes(np.zeros((2, 4, 4, 1)), np.array([0, 1]), np.eye(2), "ab") is None
+
+
+def test_decisions_of_one_output():
+    predicted, confidence = decisions(np.array([[0.5], [0.1]]))
+    np.testing.assert_array_equal(predicted, [1, 0])
+    np.testing.assert_allclose(confidence, [0.5, 0.9])
+
+
+def test_pictures():
+    assert is_image((28, 28, 1))
+    assert not is_image((28, 28, 4))
+    assert not is_image((784,))
+    few_greys = as_pictures(np.array([0, 16], np.uint8).reshape(1, 1, 2, 1))
+    np.testing.assert_array_equal(few_greys.ravel(), [0, 1])
+
+
+def test_first_layer_of_a_convolution():
+    kernel = np.arange(3 * 3 * 1 * 2, dtype=np.float32).reshape(3, 3, 1, 2)
+    params = {"convolution1": {"bias": np.zeros(2), "kernel": kernel}}
+    kernels = first_layer_kernels(params, (8, 8, 1))
+    np.testing.assert_array_equal(kernels[1], kernel[..., 1])
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_first_layer_of_a_dense_net_goes_back_to_its_pixels(transposed):
+    straight = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype(np.float32)
+    weights = permute(straight, seed=3).reshape(5, 16)
+    params = {"hidden1": {"kernel": weights if transposed else weights.T}}
+    np.testing.assert_array_equal(first_layer_kernels(params, (4, 4, 1), 3), straight)
+
+
+def test_no_layer_that_sees_an_image():
+    assert first_layer_kernels({"hidden1": {"kernel": np.zeros((3, 2))}}, (4, 4, 1)) is None
+    assert first_layer_kernels({"hidden1": {"kernel": np.zeros((3, 2))}}, (2,)) is None
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_kernels(channels, tmp_path):
+    kernels = np.random.default_rng(0).normal(size=(70, 3, 3, channels))
+    figure = draw_kernels(kernels)
+    assert "first layer: 64 of 70 kernels of 3x3" in texts(figure)
+    assert len(figure.axes[0].images) == 64
+    save(figure, tmp_path / "kernels.png")
+
+
+def test_regression_says_how_good_it_is(tmp_path):
+    targets = np.array([0.0, 1.0, 2.0])
+    figure = draw_regression(targets, targets[:, None] + 0.5)
+    (title,) = [axes.get_title(loc="left") for axes in figure.axes]
+    assert title == "R² 0.6250, root mean squared error 0.5000"
+    save(figure, tmp_path / "regression.png")

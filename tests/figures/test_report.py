@@ -1,0 +1,87 @@
+"""The report of a run: the figures that its data and model allow."""
+
+import numpy as np
+import pytest
+
+from nnjax.data import Circles, Dataset, Digits
+from nnjax.figures import draw_report, predict
+from nnjax.figures.prediction import class_indices, predict_with_targets
+from nnjax.figures.report import count_confusions
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.optimizers import SGD
+from nnjax.training import Experiment, Training, fit
+from nnjax.training.runs import Run
+
+TRAINING = Training(epochs=2, batch_size=50)
+
+
+def table():
+    """A regression: two numbers to one."""
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    y = x @ np.array([[1.0], [2.0], [-1.0]], np.float32)
+    return {name: {"inputs": x[part], "targets": y[part]} for name, part in PARTS.items()}
+
+
+PARTS = {"train": slice(0, 150), "test": slice(150, 200)}
+
+
+def trained(data, tmp_path, config=None, **options):
+    learner = Supervised(model=MLP(features=(6,)), optimizer=SGD(learning_rate=0.05), **options)
+    experiment = Experiment(data=config or Circles(), learner=learner, training=TRAINING)
+    run = Run.create("tiny", experiment, root=tmp_path)
+    return fit(learner, data, TRAINING, run=run), run
+
+
+def drawn(paths, run):
+    assert all(path.parent == run.figures for path in paths)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+    return [path.stem for path in paths]
+
+
+def test_points_of_the_plane(tmp_path):
+    data = Circles().load()
+    result, run = trained(data, tmp_path)
+    names = drawn(draw_report(result, data, run), run)
+    assert names == ["learning_curves", "decision_boundary", "confusion_matrix"]
+
+
+def test_images(tmp_path):
+    data = Digits().load()
+    result, run = trained(data, tmp_path, Digits())
+    names = drawn(draw_report(result, data, run), run)
+    assert names == ["learning_curves", "confusion_matrix", "mistakes", "first_layer"]
+
+
+def test_regression(tmp_path):
+    data = Dataset(table())
+    options = {"loss": "mean_squared_error", "metrics": ()}
+    result, run = trained(data, tmp_path, **options)
+    assert drawn(draw_report(result, data, run), run) == ["learning_curves", "regression"]
+
+
+@pytest.mark.parametrize("batch", [7, 359, 2000])
+def test_predictions_do_not_depend_on_the_batch(batch, tmp_path, monkeypatch):
+    data = Digits().load()
+    result, _ = trained(data, tmp_path, Digits())
+    inputs = data.prepare(data.split("test"))["inputs"]
+    expected = result.learner.predict(result.state, inputs)
+    monkeypatch.setattr("nnjax.figures.prediction.BATCH", batch)
+    outputs, targets = predict_with_targets(result.learner, result.state, data, "test")
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(targets, data.split("test")["targets"])
+    np.testing.assert_array_equal(predict(result.learner, result.state, data, "test"), outputs)
+
+
+def test_confusions_agree_with_the_accuracy(tmp_path):
+    data = Digits().load()
+    result, _ = trained(data, tmp_path, Digits())
+    outputs, targets = predict_with_targets(result.learner, result.state, data, "test")
+    counts = count_confusions(targets, outputs.argmax(1), 10)
+    accuracy = np.trace(counts) / counts.sum()
+    assert accuracy == pytest.approx(result.summary["test"]["accuracy"], abs=1e-6)
+
+
+def test_class_indices_of_every_form_of_target():
+    for targets in (np.array([1, 0]), np.array([[0, 1], [1, 0]]), np.array([[1.0], [0.0]])):
+        np.testing.assert_array_equal(class_indices(targets), [1, 0])

@@ -1,0 +1,39 @@
+"""Direct labels keep apart, and a figure that cannot be saved is a sentence."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnjax.errors import UserError
+from nnjax.figures import style
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_spread_keeps_labels_apart_and_in_order(wanted):
+    gap = 0.06
+    places = style.spread(wanted, gap)
+    ordered = sorted(places)
+    assert all(b - a >= gap * 0.95 for a, b in itertools.pairwise(ordered))
+    for a, b in zip(sorted(zip(wanted, places, strict=True)), ordered, strict=True):
+        if len(set(wanted)) == len(wanted):
+            assert a[1] == pytest.approx(b)
+
+
+def test_spread_leaves_alone_what_is_apart():
+    assert style.spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
+
+
+def test_save_makes_the_folder(tmp_path):
+    path = style.save(style.new_figure(2, 1, "title"), tmp_path / "a" / "b.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_save_refuses_unknown_formats_and_places(tmp_path):
+    figure = style.new_figure(2, 1)
+    with pytest.raises(UserError, match=r"end its name in \.png"):
+        style.save(figure, tmp_path / "figure.nonsense")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write the figure"):
+        style.save(figure, tmp_path / "file" / "figure.png")

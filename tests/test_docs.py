@@ -1,0 +1,40 @@
+"""Runs what the documentation shows: its Python, and its ``nnjax`` commands."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnjax.cli.main import main
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_HERE = ("cnn2", "digits.py")
+"""Commands with these take minutes or a machine of another kind."""
+
+
+@pytest.mark.parametrize("document", sorted(DOCS.glob("*.md")), ids=lambda path: path.stem)
+def test_what_a_document_shows_works(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    shown = {"__name__": document.stem}
+    ran = 0
+    for language, name, text in BLOCK.findall(document.read_text()):
+        if name:
+            Path(name).write_text(text)
+        elif language == "python":
+            exec(compile(text, str(document), "exec"), shown)
+        elif language == "sh":
+            run_commands(text)
+        ran += 1
+    assert ran >= 3
+
+
+def run_commands(text: str) -> None:
+    """Runs the lines that are ``nnjax`` commands for this machine."""
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["nnjax"] and not set(words) & set(NOT_HERE):
+            assert main(words[1:]) == 0, line

@@ -1,0 +1,248 @@
+"""The loop: how long it trains, what it measures, when it stops, and that the bits are the same."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+import pytest
+
+from nnjax.data import Blobs
+from nnjax.data.dataset import Dataset
+from nnjax.errors import UserError
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.optimizers import SGD, Adam
+from nnjax.training import Experiment, Training, fit
+from nnjax.training.fit import SMOKE_STEPS, Diverged
+from nnjax.training.runs import Run
+
+EXAMPLES = 50
+LEARNER = Supervised(MLP(features=(6,), dropout=0.1), optimizer=Adam(learning_rate=0.01))
+
+
+def split(size, seed):
+    draw = np.random.default_rng(seed)
+    inputs = draw.normal(size=(size, 5)).astype(np.float32)
+    return {"inputs": inputs, "targets": (inputs[:, 0] > 0).astype(np.int32)}
+
+
+DATA = Dataset(
+    {"train": split(EXAMPLES, 0), "validation": split(23, 1), "test": split(17, 2)},
+    classes=("no", "yes"),
+)
+
+
+def train(learner=LEARNER, data=DATA, run=None, resume=False, **options):
+    options = {"batch_size": 10, **options}
+    return fit(learner, data, Training(**options), run=run, resume=resume)
+
+
+def make_run(tmp_path, learner=LEARNER, **options):
+    """A run directory; the data on record is not what is trained on."""
+    experiment = Experiment(data=Blobs(), learner=learner, training=Training(**options))
+    return Run.create("it", experiment, directory=tmp_path / "run")
+
+
+def assert_same_bits(one, other):
+    assert jax.tree.structure(one.params) == jax.tree.structure(other.params)
+    for ours, theirs in zip(
+        jax.tree.leaves((one.params, one.optimizer_state)),
+        jax.tree.leaves((other.params, other.optimizer_state)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+# How long ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"epochs": 2}, 10),
+        ({"epochs": 0.5}, 2),
+        ({"epochs": 0.01}, 1),
+        ({"steps": 7}, 7),
+        ({"examples": 61}, 7),
+        ({"epochs": 2, "batch_size": 0}, 2),
+        ({"epochs": 2, "batch_size": 50}, 2),
+        ({"epochs": 2, "batch_size": 15}, 8),
+        ({"epochs": 9, "smoke": True}, SMOKE_STEPS),
+        ({"steps": 2, "smoke": True}, 2),
+    ],
+)
+def test_durations(options, steps):
+    result = train(monitor="none", **options)
+    assert result.summary["steps"] == int(result.state.step) == steps
+
+
+def test_a_ragged_last_batch_counts_every_example_once():
+    """Recorded training metrics of an epoch without learning are those of the whole split."""
+    still = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=0.0))
+    records = []
+
+    class Progress:
+        def update(self, *, train, **others):
+            records.append(train)
+
+    fit(still, DATA, Training(epochs=1, batch_size=15), progress=Progress())
+    result = train(still, epochs=1, batch_size=0)
+    for name, value in result.summary["train"].items():
+        assert records[-1][name] == pytest.approx(value, rel=1e-5)
+
+
+def test_the_whole_split_as_one_batch_does_not_depend_on_the_order():
+    one = train(epochs=3, batch_size=0, data_seed=1)
+    assert_same_bits(one.state, train(epochs=3, batch_size=0, data_seed=2).state)
+
+
+def test_seeds():
+    first = train(epochs=2)
+    assert_same_bits(first.state, train(epochs=2).state)
+    with pytest.raises(AssertionError):
+        assert_same_bits(first.state, train(epochs=2, seed=1).state)
+    with pytest.raises(AssertionError):
+        assert_same_bits(first.state, train(epochs=2, data_seed=1).state)
+
+
+# The same bits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop", ["compiled", "dispatched"])
+@pytest.mark.parametrize("batch_size", [15, 0])
+def test_the_length_of_a_stretch_changes_nothing(monkeypatch, loop, batch_size):
+    # The package's attribute of that name is the function.
+    module = sys.modules["nnjax.training.fit"]
+    whole = train(epochs=6, loop=loop, batch_size=batch_size)
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 0.0)
+    single = train(epochs=6, loop=loop, batch_size=batch_size)
+    assert_same_bits(whole.state, single.state)
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 0.01)
+    assert_same_bits(whole.state, train(epochs=6, loop=loop, batch_size=batch_size).state)
+
+
+def test_compiled_and_dispatched_agree():
+    one, other = train(epochs=6, loop="compiled"), train(epochs=6, loop="dispatched")
+    for ours, theirs in zip(
+        jax.tree.leaves(one.state.params), jax.tree.leaves(other.state.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+# Measuring ---------------------------------------------------------------------------------------
+
+
+def test_what_a_run_leaves(tmp_path):
+    run = make_run(tmp_path, epochs=3)
+    result = train(run=run, epochs=3, evaluate_every=1.5)
+    records = run.read_metrics()
+    assert [(r["step"], r["epoch"], r["split"]) for r in records] == [
+        (8, 1.6, "train"),
+        (8, 1.6, "validation"),
+        (15, 3.0, "train"),
+        (15, 3.0, "validation"),
+    ]
+    summary = run.read_summary()
+    assert summary["status"] == "finished"
+    assert summary["best_step"] in (8, 15)
+    assert set(summary) >= {"train", "validation", "test", "seconds", "compile_seconds"}
+    assert summary == {**result.summary}
+    lines = (run.directory / "metrics.jsonl").read_text().splitlines()
+    assert all(
+        set(json.loads(line)) == {"step", "epoch", "split", "loss", "accuracy"} for line in lines
+    )
+
+
+def test_the_last_record_measures_the_last_state(tmp_path):
+    run = make_run(tmp_path, epochs=2)
+    result = train(run=run, epochs=2, monitor="none")
+    last = run.read_metrics()[-1]
+    for name in ("loss", "accuracy"):
+        assert last[name] == pytest.approx(result.summary["validation"][name], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "pick"), [("validation loss", min), ("validation accuracy", max)]
+)
+def test_the_best_state_is_returned(tmp_path, monitor, pick):
+    run = make_run(tmp_path, epochs=40)
+    fast = Supervised(MLP(features=(30,)), optimizer=Adam(learning_rate=0.1))
+    result = train(fast, run=run, epochs=40, monitor=monitor)
+    metric = monitor.split()[1]
+    measured = [r[metric] for r in run.read_metrics() if r["split"] == "validation"]
+    assert result.summary["validation"][metric] == pytest.approx(pick(measured), rel=1e-6)
+    assert int(result.state.step) == result.summary["best_step"]
+    assert result.summary["best_step"] == 5 * (measured.index(pick(measured)) + 1)
+
+
+def test_no_monitor_returns_the_last_state():
+    result = train(epochs=3, monitor="none")
+    assert (int(result.state.step), result.summary["best_step"]) == (15, None)
+
+
+@pytest.mark.parametrize("monitor", ["validation f1", "train", "holdout loss", "accuracy"])
+def test_a_monitor_that_is_not_measured(monitor):
+    with pytest.raises(UserError, match=f"monitor '{monitor}' is not a split and a metric"):
+        train(epochs=1, monitor=monitor)
+
+
+def test_patience():
+    still = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=0.0))
+    result = train(still, epochs=50, patience=3)
+    # The first evaluation is the best, and three more bring nothing.
+    assert (result.summary["steps"], result.summary["best_step"]) == (4 * 5, 5)
+
+
+# Stopping and going on ---------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    wild = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=1e30), loss="quadratic")
+    run = make_run(tmp_path, wild, epochs=9)
+    with pytest.raises(Diverged, match=r"NaN or infinite at step \d+; lower the learning rate"):
+        train(wild, run=run, epochs=9)
+    assert run.read_summary()["status"] == "diverged"
+    assert run.read_summary()["step"] <= 5
+
+
+def test_the_last_good_checkpoint_is_named(tmp_path):
+    run = make_run(tmp_path, epochs=2)
+    train(run=run, epochs=2, checkpoint_seconds=0)
+    # The same run, going on with a learning rate that makes it diverge.
+    wild = Supervised(LEARNER.model, optimizer=Adam(learning_rate=1e38))
+    with pytest.raises(Diverged, match=r"last good checkpoint: step 10 in .*checkpoints"):
+        train(wild, run=run, resume=True, epochs=50)
+
+
+def test_a_batch_larger_than_the_data():
+    with pytest.raises(UserError, match="batch_size 51 is larger than the 50 training examples"):
+        train(epochs=1, batch_size=51)
+
+
+@pytest.mark.parametrize("monitor", ["none", "validation loss"])
+def test_resumed_after_fewer_steps_it_is_the_same_run(tmp_path, monitor):
+    whole_run = make_run(tmp_path / "whole", epochs=6)
+    whole = train(run=whole_run, epochs=6, monitor=monitor)
+    run = make_run(tmp_path / "parts", epochs=6)
+    train(run=run, epochs=2, monitor=monitor)
+    train(run=run, epochs=4, monitor=monitor, resume=True)
+    resumed = train(run=run, epochs=6, monitor=monitor, resume=True)
+    assert_same_bits(resumed.state, whole.state)
+    metrics = [r.directory / "metrics.jsonl" for r in (run, whole_run)]
+    assert metrics[0].read_bytes() == metrics[1].read_bytes()
+
+
+def test_resumed_without_a_checkpoint_it_starts_again(tmp_path):
+    run = make_run(tmp_path, epochs=2)
+    run.append_metrics({"step": 5, "split": "train"})
+    resumed = train(run=run, epochs=2, resume=True)
+    assert_same_bits(resumed.state, train(epochs=2).state)
+    assert [record["step"] for record in run.read_metrics()] == [5, 5, 10, 10]
+
+
+def test_fit_outside_the_main_thread():
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(fit, LEARNER, DATA, Training(epochs=1, batch_size=10)).result()
+    assert_same_bits(result.state, train(epochs=1).state)

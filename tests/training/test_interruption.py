@@ -1,0 +1,57 @@
+"""Signals as requests, and as errors."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from nnjax.training.interruption import Interrupted, raising, requests
+
+NUMBERS = [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.fixture(autouse=True)
+def handlers_are_put_back():
+    before = [signal.getsignal(number) for number in NUMBERS]
+    yield
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_first_signal_asks(number):
+    with requests() as request:
+        assert not request
+        os.kill(os.getpid(), number)
+        assert request
+        assert request.signal_number == number
+
+
+def test_the_second_signal_insists():
+    with requests() as request, pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_raising(number):
+    with pytest.raises(Interrupted, match="stopped") as raised, raising("stopped"):
+        os.kill(os.getpid(), number)
+    assert raised.value.signal_number == number
+
+
+def test_a_second_signal_inside_requests_raises_where_that_was_asked_for():
+    with pytest.raises(Interrupted, match="stopped"), raising("stopped"), requests() as request:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_outside_the_main_thread_signals_stay_as_they_are():
+    def use():
+        with requests() as request, raising("stopped"):
+            return bool(request)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(use).result()
