@@ -1,7 +1,7 @@
 """Test settings: four fake CPU devices, a compilation cache, Hypothesis without a deadline.
 
-The first two are environment variables because JAX reads them when it is imported, and because the tests
-that start ``nnjax`` as a process hand them on.
+The first two are environment variables because JAX reads them when it is imported, and because the
+tests that start ``nnjax`` as a process hand them on.
 """
 
 import os

@@ -13,7 +13,7 @@ def enable() -> None:
     Leaves alone what the user chose, by ``JAX_COMPILATION_CACHE_DIR`` or in code, and does without
     where the folder cannot be written.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         folder = data_directory() / "compiled"
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,8 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
     if str(original.parent) not in sys.path:
         sys.path.append(str(original.parent))
     specification = importlib.util.spec_from_file_location(name, file)
-    assert specification is not None and specification.loader is not None
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     # Registered under its name, so that the classes it defines can be found again.
     sys.modules[name] = module

@@ -70,7 +70,8 @@ def guarded(action: Callable[[], int]) -> int:
         return status
     except UserError as error:
         _complain(str(error))
-        return 128 + error.signal_number if hasattr(error, "signal_number") else 1
+        number = getattr(error, "signal_number", None)
+        return 1 if number is None else 128 + number
     except KeyboardInterrupt:
         _complain("stopped")
         return 130

@@ -1,6 +1,5 @@
 """``nnjax train CONFIG``: trains an experiment, by name or from a file."""
 
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 

@@ -251,9 +251,14 @@ class _Damaged(Exception):
 
 
 @functools.cache
+_IMPORTING = threading.RLock()
+"""Two threads that import packages which import each other can see them half made."""
+
+
 def _orbax() -> Any:
     """``orbax.checkpoint``, imported when needed, as it takes a second, and without its chatter."""
-    import orbax.checkpoint
+    with _IMPORTING:
+        import orbax.checkpoint
 
     logging.getLogger("absl").addFilter(_is_not_from_orbax)
     return orbax.checkpoint

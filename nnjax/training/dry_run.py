@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from rich.table import Table
 
+from nnjax.data.dataset import specification
 from nnjax.summary import Summary, summarise
 from nnjax.training.experiment import Experiment, fit_to_data
 
@@ -55,8 +56,7 @@ def dry_run(experiment: Experiment) -> Findings:
       UserError: the options do not fit each other or the data.
     """
     training = experiment.training
-    data: Any = experiment.data.spec() if hasattr(experiment.data, "spec") else None
-    data = experiment.data.load() if data is None else data
+    data = specification(experiment.data)
     learner = fit_to_data(experiment.learner, data, training)
     examples = data.size("train")
     batch = data.example(training.batch(examples))

@@ -1,6 +1,6 @@
 """Evaluation of a whole split, every example counted once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -24,69 +24,42 @@ class Evaluator:
         self._data = data
         self._mesh = mesh
         self._arrays: dict[str, Batch] = {}
-        self._window = jax.jit(_window_evaluation(learner.evaluate, data, mesh), static_argnums=3)
-        self._batch = jax.jit(
-            lambda state, batch: learner.evaluate(state, data.prepare(batch, None))
-        )
+        # Apart from the measuring, so that one program measures batches of every split.
+        self._take = jax.jit(_take, static_argnums=2)
+        self._measure = jax.jit(lambda state, batch: learner.evaluate(state, data.prepare(batch)))
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
-        if isinstance(self._data, Dataset):
-            measured = self._evaluate_arrays(state, split)
-        else:
-            measured = self._evaluate_stream(state, split)
-        return metrics.values(measured)
+        total = None
+        for batch in self._batches(split):
+            batch = jax.device_put(batch, devices.split_batch(self._mesh))
+            measured = self._measure(state, batch)
+            total = measured if total is None else metrics.add(total, measured)
+        assert total is not None
+        return metrics.values(total)
 
-    def _evaluate_arrays(self, state: State, split: str) -> metrics.Metrics:
-        arrays = self._on_device(split)
+    def _batches(self, split: str) -> Iterator[Batch]:
+        """Batches with a ``mask``, of a size that is a multiple of the devices."""
         examples = self._data.size(split)
-        size = window(examples, self._mesh.size)
-        total = None
+        most = BATCH if isinstance(self._data, Dataset) else STREAM_BATCH
+        size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
+        if not isinstance(self._data, Dataset):
+            yield from self._data.batches(split, size)
+            return
+        arrays = self._on_device(split)
         for first in range(0, examples, size):
-            start = jax.device_put(np.int32(first), devices.replicated(self._mesh))
-            measured = self._window(state, arrays, start, size)
-            total = measured if total is None else metrics.add(total, measured)
-        assert total is not None
-        return total
-
-    def _evaluate_stream(self, state: State, split: str) -> metrics.Metrics:
-        total = None
-        count = self._mesh.size
-        size = -(-min(STREAM_BATCH, self._data.size(split)) // count) * count
-        for batch in self._data.batches(split, size):
-            batch = jax.device_put(dict(batch), devices.split_batch(self._mesh))
-            measured = self._batch(state, batch)
-            total = measured if total is None else metrics.add(total, measured)
-        assert total is not None
-        return total
+            yield self._take(arrays, np.int32(first), size)
 
     def _on_device(self, split: str) -> Batch:
         if split not in self._arrays:
+            assert isinstance(self._data, Dataset)
             arrays = {name: np.asarray(array) for name, array in self._data.split(split).items()}
             self._arrays[split] = jax.device_put(arrays, devices.replicated(self._mesh))
         return self._arrays[split]
 
 
-def window(examples: int, multiple: int) -> int:
-    """How many examples to evaluate at once: a multiple of the devices where there are enough."""
-    size = min(BATCH, examples)
-    return size // multiple * multiple or size
-
-
-def _window_evaluation(evaluate: Callable, data: Any, mesh: Mesh) -> Callable:
-    """``(state, arrays, first, size) -> metrics`` of the examples from ``first`` on."""
-
-    def run(state: State, arrays: Mapping[str, jax.Array], first: jax.Array, size: int):
-        examples = len(arrays["inputs"])
-        # A window that would reach past the end begins earlier; what was seen before is masked.
-        begin = jnp.minimum(first, examples - size)
-        batch = {
-            name: jax.lax.dynamic_slice_in_dim(array, begin, size) for name, array in arrays.items()
-        }
-        if examples % size:
-            batch["mask"] = (begin + jnp.arange(size) >= first).astype(jnp.float32)
-        if mesh.size > 1 and size % mesh.size == 0:
-            batch = jax.lax.with_sharding_constraint(batch, devices.split_batch(mesh))
-        return evaluate(state, data.prepare(batch, None))
-
-    return run
+def _take(arrays: Batch, first: jax.Array, size: int) -> Batch:
+    """The examples from ``first`` on, with a mask for the places past the end."""
+    index = first + jnp.arange(size)
+    batch = {name: jnp.take(array, index, axis=0, mode="clip") for name, array in arrays.items()}
+    return {**batch, "mask": (index < len(arrays["inputs"])).astype(jnp.float32)}

@@ -21,6 +21,7 @@ from nnjax.training.interruption import Interrupted, Request, requests
 from nnjax.training.options import Training
 from nnjax.training.progress import Progress
 from nnjax.training.runs import Run
+from nnjax.training.tensorboard import TensorBoard
 
 STRETCH_SECONDS = 0.25
 """Updates go to the device in stretches of about this long; signals are heeded between them."""
@@ -106,6 +107,7 @@ class _Loop:
         self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
         self.carry = snapshot.initial_carry(self.learner, data, training, self.mesh)
         self.best_state = self._copy(self.carry.state) if self.monitor else None
+        self.tensorboard: TensorBoard | None = None
         self.standing = best.Standing()
         self.step = 0
         self.stretch = 1
@@ -128,6 +130,7 @@ class _Loop:
             self._restore()
         if self.run:
             self.run.write_summary({"status": "running"})
+            self.tensorboard = TensorBoard(self.run.tensorboard, after_step=self.step)
         self.compile_seconds = self.feed.compile(self.carry)
         if self.run:
             import_in_background()
@@ -200,7 +203,7 @@ class _Loop:
             self._write("train", train)
             validation = self._evaluate()
             zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
-            self.carry = self.carry.replace(totals=zeros)
+            self.carry = dataclasses.replace(self.carry, totals=zeros)
         if self.progress:
             self.progress.update(
                 step=self.step,
@@ -227,7 +230,10 @@ class _Loop:
     def _write(self, split: str, measured: dict[str, float]) -> None:
         if self.run:
             epoch = round(self.step / self.feed.steps_per_epoch, 6)
-            self.run.append_metrics({"step": self.step, "epoch": epoch, "split": split, **measured})
+            record = {"step": self.step, "epoch": epoch, "split": split, **measured}
+            self.run.append_metrics(record)
+            if self.tensorboard:
+                self.tensorboard.write(record)
 
     def heed(self, request: Request) -> None:
         """Saves and leaves where a signal asks for it."""
@@ -291,6 +297,8 @@ class _Loop:
         """Waits for what is being saved, and closes the files."""
         if self.run:
             self.run.close()
+        if self.tensorboard:
+            self.tensorboard.close()
         if self.checkpoints:
             self.checkpoints.close()
 

@@ -74,6 +74,7 @@ class Training:
             return self.steps
         if self.examples is not None:
             return max(1, math.ceil(self.examples / self.batch(examples)))
+        assert self.epochs is not None
         return max(1, round(self.epochs * self.steps_per_epoch(examples)))
 
     def steps_per_epoch(self, examples: int) -> int:

@@ -236,13 +236,13 @@ def test_a_loss_that_is_not_finite(config_file, refused, tmp_path):
 def test_the_compilation_cache_is_the_users_where_there_is_one(monkeypatch, tmp_path):
     from nnjax.cli import compilation_cache
 
-    chosen = jax.config.jax_compilation_cache_dir
+    chosen = jax.config.values["jax_compilation_cache_dir"]
     compilation_cache.enable()
-    assert jax.config.jax_compilation_cache_dir == chosen
+    assert jax.config.values["jax_compilation_cache_dir"] == chosen
     monkeypatch.setenv("NNJAX_DATA_DIR", str(tmp_path))
     try:
         jax.config.update("jax_compilation_cache_dir", None)
         compilation_cache.enable()
-        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "compiled")
+        assert jax.config.values["jax_compilation_cache_dir"] == str(tmp_path / "compiled")
     finally:
         jax.config.update("jax_compilation_cache_dir", chosen)

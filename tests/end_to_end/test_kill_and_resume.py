@@ -137,11 +137,12 @@ def arrays_of(run):
     wanted = snapshot.abstract(snapshot.tree(carry, carry.state if monitored else None))
     with Checkpoints(run / "checkpoints") as checkpoints:
         step, tree, _ = checkpoints.restore(wanted, on_fallback=pytest.fail)
-    keys = [key for key in (tree["carry"].state.key, *([tree["best"].key] if monitored else []))]
-    leaves = [
-        x for x in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
-    ]
-    return step, [np.asarray(x) for x in (*leaves, *map(jax.random.key_data, keys))]
+    bare = [jax.random.key_data(x) if is_key(x) else x for x in jax.tree.leaves(tree)]
+    return step, [np.asarray(x) for x in bare]
+
+
+def is_key(array):
+    return jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 def assert_same_run(run, whole, monkeypatch):

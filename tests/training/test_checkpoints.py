@@ -237,14 +237,14 @@ def test_all_damaged(tmp_path):
         truncate(record)
     with pytest.raises(UserError, match=r"every checkpoint in .* is damaged"):
         restore(tmp_path)
-    with pytest.raises(UserError, match="the checkpoint of step 10 in .* is damaged"):
+    with pytest.raises(UserError, match=r"the checkpoint of step 10 in .* is damaged"):
         restore(tmp_path, step=10)
     assert {path.name for path in tmp_path.iterdir()} == {"10", "20"}
 
 
 def test_no_such_step(tmp_path):
     save_steps(tmp_path, 10, 20)
-    with pytest.raises(UserError, match="no checkpoint of step 15 in .*; there are: 20, 10"):
+    with pytest.raises(UserError, match=r"no checkpoint of step 15 in .*; there are: 20, 10"):
         restore(tmp_path, step=15)
 
 
@@ -319,7 +319,7 @@ def test_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         Checkpoints(tmp_path / "file" / "checkpoints") as checkpoints,
-        pytest.raises(UserError, match="cannot save a checkpoint in .*Not a directory"),
+        pytest.raises(UserError, match=r"cannot save a checkpoint in .*Not a directory"),
     ):
         checkpoints.save(1, small_tree(1), {})
 
@@ -330,7 +330,8 @@ import jax, jax.numpy as jnp
 from nnjax.training.checkpoints import Checkpoints
 
 def small_tree(step):
-    return {"step": jnp.int32(step), "values": jnp.arange(500.0) * step, "key": jax.random.key(step)}
+    values = jnp.arange(500.0) * step
+    return {"step": jnp.int32(step), "values": values, "key": jax.random.key(step)}
 
 with Checkpoints(sys.argv[1]) as checkpoints:
     restored = checkpoints.restore(jax.eval_shape(small_tree, 0), on_fallback=sys.exit)

@@ -147,7 +147,7 @@ def test_later_records_are_dropped(run):
 def test_a_full_disk_is_a_sentence(tmp_path):
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     records = Records(tmp_path / "metrics.jsonl")
-    with pytest.raises(UserError, match="metrics.jsonl: No space left on device; make room"):
+    with pytest.raises(UserError, match=r"metrics.jsonl: No space left on device; make room"):
         records.append({"step": 1})
     records.close()
 
@@ -160,7 +160,7 @@ def test_a_summary_is_written_whole_or_not_at_all(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UserError, match="summary.json: No space left on device"):
+    with pytest.raises(UserError, match=r"summary.json: No space left on device"):
         run.write_summary({"status": "failed"})
     assert run.status == "finished"
     assert not list(run.directory.glob(".summary*"))
