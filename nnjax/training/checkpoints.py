@@ -250,11 +250,11 @@ class _Damaged(Exception):
 # Orbax -------------------------------------------------------------------------------------------
 
 
-@functools.cache
 _IMPORTING = threading.RLock()
 """Two threads that import packages which import each other can see them half made."""
 
 
+@functools.cache
 def _orbax() -> Any:
     """``orbax.checkpoint``, imported when needed, as it takes a second, and without its chatter."""
     with _IMPORTING:
