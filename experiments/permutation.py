@@ -50,7 +50,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
 
 def variations(experiment: Experiment) -> dict[str, Experiment]:
     """Both models on both sets, by name."""
-    models = {"convolutional": experiment.learner.model, "dense": DENSE}
+    models = {"convolutional": fields.get(experiment, "learner.model"), "dense": DENSE}
     pixels = {"original": None, "permuted": PERMUTATION_SEED}
     experiment = replace(experiment, script="classification")
     return {

@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Console
 
 from nnjax.cli.main import script_main
-from nnjax.data import Dataset
+from nnjax.data import Dataset, Stream
+from nnjax.errors import UserError
 from nnjax.figures.report import draw_report
 from nnjax.training import Experiment, fit
 from nnjax.training.progress import Progress, result_table
@@ -39,11 +40,16 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     return summary
 
 
-def closed_form(data: Dataset) -> dict[str, float]:
+def closed_form(data: Dataset | Stream) -> dict[str, float]:
     """The mean squared error, on each split, of the least-squares solution of the training split.
 
     [W; b] minimises |[x 1] [W; b] - y|^2, by singular values (LAPACK's gelsd), in float64.
+
+    Raises:
+      UserError: the data is a stream.
     """
+    if not isinstance(data, Dataset):
+        raise UserError("the closed form needs the whole table in memory, not a stream")
     inputs, targets = table(data, "train")
     solution, *_ = np.linalg.lstsq(inputs, targets, rcond=None)
     errors = {}

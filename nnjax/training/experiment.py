@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Dataset, Source, Stream
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
@@ -37,14 +38,11 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
       training: gives the length of the run.
 
     Raises:
-      UserError: the learner wants every example at once and gets batches.
+      UserError: the learner wants the same examples at every step and would not get them.
     """
     examples = data.size("train")
-    if isinstance(learner, FullBatch) and training.batch(examples) != examples:
-        raise UserError(
-            f"FullBatch takes every example at once, not batches of {training.batch_size}; set "
-            "batch_size to 0"
-        )
+    if isinstance(learner, FullBatch):
+        _check_full_batch(data, training)
     model = learner.model
     if getattr(model, "outputs", 0) is None:
         model = dataclasses.replace(model, outputs=data.outputs)
@@ -53,3 +51,16 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
         return learner
     optimizer = learner.optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, optimizer=optimizer)
+
+
+def _check_full_batch(data: Dataset | Stream, training: Training) -> None:
+    """Refuses what would make the objective of a solver another function at every step."""
+    if training.batch(data.size("train")) != data.size("train"):
+        raise UserError(
+            f"FullBatch takes every example at once, not batches of {training.batch_size}; set "
+            "batch_size to 0"
+        )
+    if isinstance(data, Stream):
+        raise UserError("FullBatch takes every example at once, which a stream does not give")
+    if data.augment != Augment():
+        raise UserError("FullBatch needs the same examples at every step; leave data.augment out")

@@ -1,7 +1,9 @@
 """Lifting a learner's step over many batches: one compiled loop, or one call an update.
 
-Both forms compute the same numbers. ``Carry`` travels through; where a run of updates is cut into
-calls changes nothing, down to the last bit.
+Both forms compute the same numbers: XLA compiles each for itself, so their equality is one of
+rounding (on one CPU device they gave the same bits wherever it was tried, dense and convolutional
+nets, with dropout, under SGD and Adam). ``Carry`` travels through; where a run of updates is cut
+into calls changes nothing, down to the last bit.
 """
 
 import dataclasses
