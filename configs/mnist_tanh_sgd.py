@@ -4,7 +4,7 @@
 
 784-30-10 with the cross-entropy, stochastic gradient descent in batches of 20 for 100 epochs;
 10,000 of the 60,000 digits validate and pick the best network. The published eta is a constant
-0.01, which gave 96.2% here; ours falls from 0.05 along a cosine, with a small penalty on the weights.
+0.01, which gave 96.2% here; ours falls from 0.05 along a cosine, with a small penalty.
 """
 
 from nnjax.data import Mnist

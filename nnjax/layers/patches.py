@@ -12,6 +12,7 @@ outputs. P is smaller, and the outputs to be pooled lie one behind the other.
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from nnjax.layers.layout import height_and_width
 from nnjax.layers.maximum import first_maximum
@@ -105,6 +106,28 @@ def _product(kernel: jax.Array, patches: jax.Array) -> jax.Array:
     places = patches.shape[2:]
     # Two plain matrices, since XLA moves transpositions only of such into the product.
     matrix = patches.reshape(patches.shape[0] * patches.shape[1], -1)
-    taps = kernel.reshape(-1, kernel.shape[-1])
-    y = lax.dot_general(taps, matrix, (((0,), (0,)), ((), ())))
+    y = _matrix_product(kernel.reshape(-1, kernel.shape[-1]), matrix)
     return y.reshape(-1, *places)
+
+
+@jax.custom_jvp
+def _matrix_product(kernel: jax.Array, patches: jax.Array) -> jax.Array:
+    """K^T P of two matrices."""
+    # Twice as fast with K^T in memory. Without the barrier XLA takes the transposition back.
+    return lax.optimization_barrier(kernel.T) @ patches
+
+
+def _matrix_product_jvp(primals, tangents):
+    """The tangents by K itself, so that the gradient K G needs no transposition either."""
+    kernel, patches = primals
+    pairs = zip(tangents, ((tangents[0], patches), (kernel, tangents[1])), strict=True)
+    terms = [
+        lax.dot_general(left, right, (((0,), (0,)), ((), ())))
+        for tangent, (left, right) in pairs
+        if not isinstance(tangent, SymbolicZero)
+    ]
+    return _matrix_product(kernel, patches), sum(terms[1:], terms[0])
+
+
+# Symbolic zeros: the images of the first layer have no tangent, and none is computed.
+_matrix_product.defjvp(_matrix_product_jvp, symbolic_zeros=True)
