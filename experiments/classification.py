@@ -1,7 +1,9 @@
 """Trains a classifier, measures it on every split and draws what it learned.
 
-nnjax train cnn2                                 # the same as
-python -m experiments.classification cnn2
+Both of these run the experiment of ``configs/cnn2.py``:
+
+    nnjax train cnn2
+    python -m experiments.classification cnn2
 """
 
 import sys
@@ -18,14 +20,8 @@ from nnjax.training.runs import Run
 def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
     """Runs the experiment from data to figures and returns its summary."""
     data = experiment.data.load()
-    examples = data.size("train")
     training = experiment.training
-    progress = Progress(
-        total_steps=training.total_steps(examples),
-        steps_per_epoch=training.steps_per_epoch(examples),
-        quiet=quiet,
-    )
-    with progress:
+    with Progress.of(training, data, quiet=quiet) as progress:
         result = fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
     figures = draw_report(result, data, run)
     Console().print(result_table({**result.summary, "figures": figures}))

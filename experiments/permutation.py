@@ -1,9 +1,10 @@
 """Trains a convolutional and a dense net on images and on the same images with permuted pixels.
 
-    nnjax train mnist_permuted                       # the same as
-    python -m experiments.permutation mnist_permuted
+Both of these run the experiment of ``configs/mnist_permuted.py``, each of its four trainings a run
+of its own inside the run directory:
 
-Each of the four trainings is a run of its own inside the run directory.
+    nnjax train mnist_permuted
+    python -m experiments.permutation mnist_permuted
 """
 
 import sys
@@ -75,13 +76,8 @@ def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
     """Trains one variation, from where it was stopped if it was."""
     data = variation.data.load()
     training = variation.training
-    progress = Progress(
-        total_steps=training.total_steps(data.size("train")),
-        steps_per_epoch=training.steps_per_epoch(data.size("train")),
-        quiet=quiet,
-    )
     try:
-        with progress:
+        with Progress.of(training, data, quiet=quiet) as progress:
             fit(variation.learner, data, training, run=part, progress=progress, resume=True)
     except Interrupted as stop:
         run.write_summary({"status": "interrupted"})

@@ -1,7 +1,9 @@
 """Fits a linear model by gradients and compares it with the closed form of least squares.
 
-nnjax train linear_regression                    # the same as
-python -m experiments.regression linear_regression
+Both of these run the experiment of ``configs/linear_regression.py``:
+
+    nnjax train linear_regression
+    python -m experiments.regression linear_regression
 """
 
 import sys
@@ -22,12 +24,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     """Runs the experiment from data to figures and returns its summary."""
     data = experiment.data.load()
     training = experiment.training
-    progress = Progress(
-        total_steps=training.total_steps(data.size("train")),
-        steps_per_epoch=training.steps_per_epoch(data.size("train")),
-        quiet=quiet,
-    )
-    with progress:
+    with Progress.of(training, data, quiet=quiet) as progress:
         result = fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
     losses = closed_form(data)
     summary = {**result.summary, "closed_form": losses}

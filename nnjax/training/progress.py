@@ -12,6 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from nnjax.data.dataset import Dataset, Stream
+from nnjax.training.options import Training
+
 REFRESHES_PER_SECOND = 4
 """How often the live display is drawn; by a thread of its own, so that training never waits."""
 
@@ -78,6 +81,17 @@ class Progress:
         # Dictionaries as ordered sets of the metrics seen so far.
         self._train_metrics: dict[str, None] = {}
         self._validation_metrics: dict[str, None] = {}
+
+    @classmethod
+    def of(cls, training: Training, data: Dataset | Stream, *, quiet: bool = False) -> "Progress":
+        """The display of a training with these options on this data."""
+        examples = data.size("train")
+        return cls(
+            total_steps=training.total_steps(examples),
+            steps_per_epoch=training.steps_per_epoch(examples),
+            quiet=quiet,
+            held_out="validation" if data.size("validation") else "test",
+        )
 
     def __enter__(self) -> "Progress":
         self._began = time.perf_counter()
