@@ -57,10 +57,10 @@ def convolve_and_pool(
 def _strip(kernel: tuple[int, ...], window: Pair) -> Pair:
     """How many outputs to compute together, within a pooling window.
 
-    The patch of a strip multiplies the kernel's copies by zeros too. A whole window pays with
-    few channels, where moving P costs more than the product; with many a row of the window does.
+    The patch of a strip multiplies the kernel's copies by zeros too. A whole window pays with few
+    channels, where moving P costs more than the product; with many a column of the window does.
     """
-    return window if kernel[2] <= 4 else (1, window[1])
+    return window if kernel[2] <= 4 else (window[0], 1)
 
 
 def _pad(x: jax.Array, pads: tuple[Pair, Pair]) -> jax.Array:

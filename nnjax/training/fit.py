@@ -202,6 +202,7 @@ class _Loop:
         if self.step % every == 0 or self.step == self.total_steps:
             self._write("train", train)
             validation = self._evaluate()
+            self._write_timing()
             zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
             self.carry = dataclasses.replace(self.carry, totals=zeros)
         if self.progress:
@@ -234,6 +235,12 @@ class _Loop:
             self.run.append_metrics(record)
             if self.tensorboard:
                 self.tensorboard.write(record)
+
+    def _write_timing(self) -> None:
+        if self.run:
+            speed = self._examples_per_second()
+            record = {"step": self.step, "seconds": self._seconds(), "examples_per_second": speed}
+            self.run.append_timings(record)
 
     def heed(self, request: Request) -> None:
         """Saves and leaves where a signal asks for it."""

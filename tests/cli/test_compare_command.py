@@ -2,8 +2,6 @@
 
 from nnjax.cli.main import main
 
-pytest_plugins = ("trained_runs",)
-
 
 def rows(printed):
     """The cells of each line, by the first."""

@@ -4,8 +4,6 @@ import json
 
 from nnjax.cli.main import main
 
-pytest_plugins = ("trained_runs",)
-
 
 def test_numbers_are_those_of_the_summary(digits_run, capsys):
     assert main(["evaluate", str(digits_run.directory)]) == 0

@@ -7,8 +7,6 @@ from nnjax.cli.main import main
 from nnjax.figures.prediction import predict
 from nnjax.training.snapshot import read_trained
 
-pytest_plugins = ("trained_runs",)
-
 
 def test_exported_function_predicts_as_the_run(digits_run, tmp_path, capsys):
     assert main(["export", str(digits_run.directory), "--to", str(tmp_path / "out")]) == 0
