@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from nnjax import __version__
 from nnjax.errors import UserError, choose
@@ -64,6 +65,8 @@ def run(command: str, arguments: list[str]) -> int:
 
 def guarded(action: Callable[[], int]) -> int:
     """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _leave_out_closed_loops
     try:
         status = action()
         sys.stdout.flush()
@@ -83,6 +86,16 @@ def guarded(action: Callable[[], int]) -> int:
         what = error.strerror or str(error)
         _complain(f"{what}: {error.filename}" if error.filename else what)
         return 1
+
+
+def _leave_out_closed_loops(unraisable: Any) -> None:
+    """Prints an error that has nowhere to go, as Python does, but for one.
+
+    When a save fails, the disk being full, threads of TensorStore still report to an event loop
+    that Orbax has closed. The failure itself is told already.
+    """
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        sys.__unraisablehook__(unraisable)
 
 
 def _complain(sentence: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream, pad
 from nnjax.learners.state import State
 
-BATCH = 2000
+BATCH = 500
 
 
 def predict(learner: Any, state: State, data: Dataset, split: str) -> np.ndarray:

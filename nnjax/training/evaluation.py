@@ -13,7 +13,7 @@ from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training import devices
 
-BATCH = 2000
+BATCH = 500
 """Examples evaluated at once: large enough for full speed, small enough for any memory."""
 
 
