@@ -60,7 +60,7 @@ def export(
         if file.exists() and not overwrite:
             raise UserError(f"{file} exists already; choose another folder (--to), or --overwrite")
     state = jax.device_put(state, jax.local_devices()[0])
-    stored = data.stored["inputs"]  # type: ignore[union-attr]
+    stored = data.stored["inputs"]
 
     def function(inputs: jax.Array) -> jax.Array:
         return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
@@ -237,7 +237,7 @@ def _write(file: Path, content: bytes) -> None:
 
 def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]) -> None:
     """Raises a ``UserError`` where the reloaded model is not the one that was saved."""
-    stored = data.stored["inputs"]  # type: ignore[union-attr]
+    stored = data.stored["inputs"]
     inputs = _examples(stored)
     wanted = np.asarray(learner.predict(state, data.prepare({"inputs": inputs})["inputs"]))
     tolerance = TOLERANCE[getattr(learner, "precision", "float32")]

@@ -5,7 +5,7 @@ last, fan-out the last axis times the receptive field (the axes before the last 
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 import jax
 from jax.nn import initializers as jax_initializers
@@ -26,12 +26,6 @@ Initializer = Literal[
     "he_uniform",
     "orthogonal",
 ]
-
-
-class InitializerFunction(Protocol):
-    """``(key, shape, dtype) -> array``."""
-
-    def __call__(self, key: jax.Array, shape: tuple[int, ...], dtype=..., /) -> jax.Array: ...
 
 
 _FUNCTIONS: dict[str, Callable] = {

@@ -24,7 +24,7 @@ class Mean:
 
     Attributes:
       total: float32 sum over the examples.
-      count: float32 number of examples (exact below 2^24 a batch; sums are taken per batch).
+      count: float32 number of examples, exact up to 2^24; larger sums are rounded to float32.
     """
 
     total: jax.Array

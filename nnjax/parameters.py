@@ -1,5 +1,6 @@
-"""Names of parameters: where a leaf stands in the tree, and whether it is a weight."""
+"""Parameters: their names, how many there are, and which of them are weights."""
 
+import math
 from typing import Any
 
 import jax
@@ -13,6 +14,11 @@ def name(path: tuple[Any, ...]) -> str:
 def names(params: Any) -> list[str]:
     """The name of every leaf, in the order of ``jax.tree.leaves``."""
     return [name(path) for path, _ in jax.tree.leaves_with_path(params)]
+
+
+def count(params: Any) -> int:
+    """Number of parameters, of arrays or their shapes."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from nnjax import parameters
 from nnjax.errors import UserError
 from nnjax.traced import check_number
 
@@ -273,11 +274,11 @@ class LevenbergMarquardt(_Damped):
     def init(self, objective: Objective, params: Any) -> SolverState:
         """The state before the first step: 1 / lambda."""
         residuals = math.prod(jax.eval_shape(objective, params).shape)
-        entries = (residuals + _size(params)) * _size(params)
-        if entries > JACOBIAN_ENTRIES:
+        size = parameters.count(params)
+        if (residuals + size) * size > JACOBIAN_ENTRIES:
             raise UserError(
-                f"{residuals:,} residuals and {_size(params):,} parameters make a Jacobian too "
-                "large for Levenberg-Marquardt; take fewer examples, or LBFGS"
+                f"{residuals:,} residuals and {size:,} parameters make a Jacobian too large for "
+                "Levenberg-Marquardt; take fewer examples, or LBFGS"
             )
         return super().init(objective, params)
 
@@ -320,14 +321,10 @@ def _hessian(objective: Objective, start: jax.Array) -> jax.Array:
     return jax.lax.map(product, jnp.eye(start.size), batch_size=HESSIAN_COLUMNS)
 
 
-def _size(params: Any) -> int:
-    """Number of parameters."""
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
-
-
 def _refuse_above(limit: int, params: Any) -> None:
-    if _size(params) > limit:
+    size = parameters.count(params)
+    if size > limit:
         raise UserError(
-            f"{_size(params):,} parameters are too many for the matrices of this solver, which "
+            f"{size:,} parameters are too many for the matrices of this solver, which "
             f"takes {limit:,}; use LBFGS or NonlinearCG, or raise max_parameters"
         )

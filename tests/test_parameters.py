@@ -23,6 +23,12 @@ def test_names_are_paths_in_the_order_of_the_leaves():
     ]
 
 
+def test_parameters_are_counted_without_being_there():
+    assert parameters.count(PARAMS) == 6 + 3 + 3 + 3 + 2
+    assert parameters.count(jax.eval_shape(lambda: PARAMS)) == 17
+    assert parameters.count({"bias": jax.ShapeDtypeStruct((), np.float32)}) == 1
+
+
 def test_weights_are_what_is_neither_bias_nor_scale():
     paths = [path for path, _ in jax.tree.leaves_with_path(PARAMS)]
     weights = [parameters.name(path) for path in paths if parameters.is_weight(path)]

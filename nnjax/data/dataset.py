@@ -15,6 +15,8 @@ Batch = Mapping[str, Any]
 """Arrays by name, all with the same number of examples along the first axis: ``inputs``,
 ``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0)."""
 
+SPLITS = ("train", "validation", "test")
+"""The names of the splits, in the order in which they are shown."""
 
 STREAM_BATCH = 200
 """Examples of a stream to evaluate at once: they are decoded one by one, and may be large."""
@@ -192,8 +194,12 @@ class BatchIterator(Protocol):
 class Stream(Protocol):
     """Data that does not fit in memory, or must be decoded: batches one after another.
 
-    ``prepare``, ``classes``, ``outputs``, ``size`` and ``example`` are those of :class:`Described`.
+    ``stored``, ``classes``, ``outputs``, ``size``, ``prepare`` and ``example`` are those of
+    :class:`Described`.
     """
+
+    @property
+    def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]: ...
 
     @property
     def classes(self) -> tuple[str, ...] | None: ...

@@ -8,11 +8,9 @@ import jax
 import numpy as np
 
 from nnjax.data.augmentation import Augment, check_images, expand_shifts
-from nnjax.data.dataset import Batch, Dataset, Spec
+from nnjax.data.dataset import SPLITS, Batch, Dataset, Spec
 from nnjax.data.preprocessing import Preprocess, permute, statistics
 from nnjax.errors import UserError
-
-NAMES = ("train", "validation", "test")
 
 Place = tuple[str, slice]
 """Where the examples of a split are: in which stored split, and which of them."""
@@ -52,7 +50,7 @@ class Splits:
         Raises:
           UserError: more examples are asked for than there are, or none is left to train on.
         """
-        for name in NAMES:
+        for name in SPLITS:
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name}={getattr(self, name)} must be 0 or more examples")
         held_out = {}

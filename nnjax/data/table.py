@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.splits import NAMES, Splits
+from nnjax.data.dataset import SPLITS, Batch, Dataset
+from nnjax.data.splits import Splits
 from nnjax.errors import UserError, nearest
 
 Task = Literal["auto", "classification", "regression"]
@@ -175,7 +175,7 @@ class Table:
 def _find_files(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"train": path}
-    files = {split: path / f"{split}.csv" for split in NAMES}
+    files = {split: path / f"{split}.csv" for split in SPLITS}
     if not files["train"].exists():
         raise UserError(f"the folder {path} has no file train.csv")
     return {split: file for split, file in files.items() if file.exists()}

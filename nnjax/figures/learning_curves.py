@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnjax.figures import style
 from nnjax.figures.curves import Curve, draw_curve, read_curves, set_limits
 from nnjax.figures.style import SPLIT_COLOURS
@@ -51,7 +53,7 @@ def _final(metric: str, splits: Mapping[str, Curve], summary: Mapping[str, Any])
     epochs = summary.get("epochs", 0.0)
     if summary.get("best_step") is not None:
         epochs *= summary["best_step"] / summary["steps"]
-    return Curve(*([[epochs], [value]]))  # type: ignore[arg-type]
+    return Curve(np.array([epochs]), np.array([value]))
 
 
 def _draw_metric(axes: Any, metric: str, splits: Mapping[str, Curve], final: Curve | None) -> None:

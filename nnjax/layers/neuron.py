@@ -26,7 +26,10 @@ class Neuron(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps (..., inputs) to (..., 1)."""
         draw = initializers.by_name(self.weights_init, self.init_scale)
-        weights = self.param("weights", draw, (x.shape[-1],), jnp.float32)
+        # Drawn as (inputs, 1), for some initialisers count inputs and outputs.
+        weights = self.param(
+            "weights", lambda key, inputs: draw(key, (inputs, 1), jnp.float32)[:, 0], x.shape[-1]
+        )
         bias = self.param("bias", nn.initializers.zeros, (), jnp.float32)
         z = x @ weights.astype(x.dtype) + bias.astype(x.dtype)
         return activations.by_name(self.activation)(z)[..., None]

@@ -33,7 +33,9 @@ def average_parameters(decay: float | jax.Array) -> optax.GradientTransformation
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         count = state.count + 1
-        weight = (1 - decay) / (1 - jnp.power(decay, count.astype(jnp.float32)))
+        # One float32 decay above and below: of 0.9999 in double precision the ratio is not 1.
+        rounded = jnp.asarray(decay, jnp.float32)
+        weight = (1 - rounded) / (1 - jnp.power(rounded, count.astype(jnp.float32)))
         moved = optax.apply_updates(params, updates)
         average = jax.tree.map(lambda a, w: a + weight * (w - a), state.average, moved)
         return updates, AverageState(count, average)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nnjax.data.dataset import Dataset, Stream
+from nnjax.data.dataset import SPLITS, Dataset, Stream
 from nnjax.errors import UserError
 
 SMALLER_IS_BETTER = ("loss", "mean_absolute_error")
@@ -37,14 +37,14 @@ def make_monitor(name: str, learner: Any, data: Dataset | Stream) -> Monitor | N
     Raises:
       UserError: the data has no such split, or the learner does not measure such a metric.
     """
-    measured = ("loss", *learner.metrics)
+    measured = ("loss", *getattr(learner, "metrics", ()))
     if name == "none" or (name == "auto" and not data.size("validation")):
         return None
     if name == "auto":
         return Monitor("validation", "accuracy" if "accuracy" in measured else "loss")
     split, _, metric = name.partition(" ")
     if not data.size(split) or metric not in measured:
-        splits = [split for split in ("train", "validation", "test") if data.size(split)]
+        splits = [split for split in SPLITS if data.size(split)]
         raise UserError(
             f"monitor '{name}' is not a split and a metric measured here; the splits are "
             f"{', '.join(splits)} and the metrics {', '.join(measured)}"

@@ -88,8 +88,8 @@ class Checkpoints:
             manager.save(step, args=items, force=True)
 
     def latest_step(self) -> int | None:
-        """The newest complete checkpoint, damaged or not; None where there is none."""
-        return max(self._steps(), default=None)
+        """The newest complete checkpoint not found to be damaged; None where there is none."""
+        return max(set(self._steps()) - self._damaged, default=None)
 
     def restore(
         self,

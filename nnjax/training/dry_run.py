@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from rich.table import Table
 
-from nnjax.data.dataset import specification
+from nnjax.data.dataset import SPLITS, specification
 from nnjax.summary import Summary, summarise
 from nnjax.training.experiment import Experiment, fit_to_data
 
@@ -63,7 +63,7 @@ def dry_run(experiment: Experiment) -> Findings:
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(learner.init, key, batch)
     inputs = batch["inputs"]
-    splits = {name: data.size(name) for name in ("train", "validation", "test") if data.size(name)}
+    splits = {name: data.size(name) for name in SPLITS if data.size(name)}
     return Findings(
         layers=summarise(learner.model, inputs),
         inputs=inputs,

@@ -33,7 +33,8 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
     """Fills in what a learner takes from the data: the number of outputs, the schedule's length.
 
     Args:
-      learner: a learner whose ``model.outputs`` or ``optimizer.schedule.steps`` may be None.
+      learner: a learner; ``model.outputs`` and ``optimizer.schedule.steps`` may be None, or there
+        may be no ``model`` and ``optimizer`` at all.
       data: gives the number of outputs and of training examples.
       training: gives the length of the run.
 
@@ -43,14 +44,13 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
     examples = data.size("train")
     if isinstance(learner, FullBatch):
         _check_full_batch(data, training)
-    model = learner.model
-    if getattr(model, "outputs", 0) is None:
-        model = dataclasses.replace(model, outputs=data.outputs)
-    learner = dataclasses.replace(learner, model=model)
-    if not hasattr(learner, "optimizer"):
-        return learner
-    optimizer = learner.optimizer.for_run(training.total_steps(examples))
-    return dataclasses.replace(learner, optimizer=optimizer)
+    fitted: dict[str, Any] = {}
+    model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
+    if model is not None and getattr(model, "outputs", 0) is None:
+        fitted["model"] = dataclasses.replace(model, outputs=data.outputs)
+    if optimizer is not None:
+        fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
+    return dataclasses.replace(learner, **fitted)
 
 
 def _check_full_batch(data: Dataset | Stream, training: Training) -> None:

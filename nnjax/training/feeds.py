@@ -39,6 +39,10 @@ class Feed(Protocol):
         """Goes to a position that :meth:`position` gave."""
         ...
 
+    def close(self) -> None:
+        """Ends the threads that read or draw ahead."""
+        ...
+
 
 BLOCK_UPDATES = 1000
 """Epochs shorter than this share a block of batches, that no call need end with a short epoch."""
@@ -101,6 +105,9 @@ class ArrayFeed:
 
     def seek(self, position: dict[str, Any]) -> None:
         del position
+
+    def close(self) -> None:
+        self._drawer.shutdown(cancel_futures=True)
 
     def _scalar(self, value: int) -> jax.Array:
         return jax.device_put(np.int32(value), devices.replicated(self._mesh))
@@ -181,6 +188,9 @@ class StreamFeed:
         self._next = None
         self._batches.set_state(position)
         self._position = position
+
+    def close(self) -> None:
+        self._reader.shutdown(cancel_futures=True)
 
     def _ahead(self):
         """The batch being read."""

@@ -1,15 +1,14 @@
 """The loop: updates, evaluations, checkpoints, from the first step or from where a run stopped."""
 
 import dataclasses
-import math
 import time
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from nnjax import metrics
-from nnjax.data.dataset import Dataset, Stream
+from nnjax import metrics, parameters
+from nnjax.data.dataset import SPLITS, Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.learners.state import State
 from nnjax.training import best, devices, snapshot, updates
@@ -28,8 +27,6 @@ STRETCH_SECONDS = 0.25
 
 SMOKE_STEPS = 5
 """Updates of a run with the ``smoke`` option."""
-
-SPLITS = ("train", "validation", "test")
 
 
 class Diverged(UserError):
@@ -276,7 +273,9 @@ class _Loop:
         """Saves the last checkpoint, measures every split and writes the summary."""
         if self.checkpoints and self.checkpoints.latest_step() != self.step:
             self.save()
-        state = self.best_state if self.best_state is not None else self.carry.state
+        # Where the metric was never a number there is no best, only what training began with.
+        best_state = None if self.standing.best_step is None else self.best_state
+        state = self.carry.state if best_state is None else best_state
         summary: dict[str, Any] = {"status": "finished"}
         for split in SPLITS:
             if self.data.size(split) and (split != "train" or self.training.evaluate_train):
@@ -288,12 +287,11 @@ class _Loop:
         return Result(self.learner, state, summary)
 
     def _counts(self, state: State) -> dict[str, Any]:
-        leaves = jax.tree.leaves(state.params)
         return {
             "steps": self.step,
             "epochs": self.step / self.feed.steps_per_epoch,
             "best_step": self.standing.best_step,
-            "parameters": sum(math.prod(leaf.shape) for leaf in leaves),
+            "parameters": parameters.count(state.params),
             "seconds": self._seconds(),
             "training_seconds": self.training_seconds,
             "compile_seconds": self.compile_seconds,
@@ -301,7 +299,8 @@ class _Loop:
         }
 
     def close(self) -> None:
-        """Waits for what is being saved, and closes the files."""
+        """Waits for what is being read and saved, and closes the files."""
+        self.feed.close()
         if self.run:
             self.run.close()
         if self.tensorboard:

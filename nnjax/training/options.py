@@ -63,9 +63,9 @@ class Training:
         for name, value in positive.items():
             if not value > 0:
                 raise UserError(f"{name} must be positive, not {value}")
-        at_least_zero = ("batch_size", "seed", "devices", "checkpoint_seconds")
+        at_least_zero = ("batch_size", "seed", "data_seed", "devices", "checkpoint_seconds")
         for name in at_least_zero:
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative, it is {getattr(self, name)}")
 
     def total_steps(self, examples: int) -> int:

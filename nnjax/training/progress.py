@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nnjax.data.dataset import Dataset, Stream
+from nnjax.data.dataset import SPLITS, Dataset, Stream
 from nnjax.training.options import Training
 
 REFRESHES_PER_SECOND = 4
@@ -259,7 +259,7 @@ def result_table(summary: Mapping[str, Any]) -> Table:
       summary: as in ``summary.json``; ``figures``, where given, are the paths of pictures.
     """
     result = Table.grid()
-    splits = {name: summary[name] for name in ("train", "validation", "test") if name in summary}
+    splits = {name: summary[name] for name in SPLITS if name in summary}
     if splits:
         result.add_row(_metrics_table(splits))
         result.add_row("")

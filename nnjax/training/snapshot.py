@@ -46,7 +46,7 @@ def read_trained(
     data: Dataset | Stream,
     on_fallback: Callable[[str], None] = lambda message: None,
 ) -> tuple[Any, State, int]:
-    """Reads the trained state of a run: the best where a metric was monitored, else the newest.
+    """Reads the trained state of a run: the best where a metric was measured, else the newest.
 
     Args:
       experiment: the run's configuration.
@@ -55,7 +55,7 @@ def read_trained(
       on_fallback: told in a sentence when the newest checkpoint is damaged.
 
     Returns:
-      The learner fitted to the data, the state on one device, and the step of the checkpoint.
+      The learner fitted to the data, the state on one device, and the step the state is of.
 
     Raises:
       UserError: the run has no checkpoint.
@@ -69,5 +69,9 @@ def read_trained(
         restored = checkpoints.restore(wanted, on_fallback=on_fallback)
     if restored is None:
         raise UserError(f"run {run.directory} has no checkpoint yet")
-    step, arrays, _ = restored
-    return learner, arrays["best"] if monitor else arrays["carry"].state, step
+    step, arrays, meta = restored
+    best_step = meta["standing"]["best_step"]
+    # Before the first evaluation the "best" state is the one that training began with.
+    if best_step is None:
+        return learner, arrays["carry"].state, step
+    return learner, arrays["best"], best_step

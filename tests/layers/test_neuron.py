@@ -1,9 +1,13 @@
 """The neuron."""
 
+from typing import get_args
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from nnjax import initializers
 from nnjax.layers.neuron import Neuron
 
 
@@ -22,3 +26,13 @@ def test_the_sigmoid_neuron_and_its_parameters():
     expected = 1 / (1 + np.exp(-(x @ params["weights"])))
     got = Neuron("sigmoid").apply(variables, x)
     np.testing.assert_allclose(got, expected[:, None], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", get_args(initializers.Initializer))
+def test_every_initialiser_draws_weights(name):
+    """Some count inputs and outputs, which a vector would not tell them."""
+    params = Neuron(weights_init=name).init(jax.random.key(0), jnp.ones((1, 600)))["params"]
+    assert params["weights"].shape == (600,)
+    if name == "glorot_uniform":
+        bound = np.sqrt(6 / (600 + 1))
+        assert 0.98 * bound < np.abs(params["weights"]).max() <= bound

@@ -22,6 +22,14 @@ def test_updates_pass_through():
     assert int(state.count) == 1
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.9, 0.9999, 0.99999])
+def test_the_first_average_is_exactly_what_the_first_update_led_to(decay):
+    average = average_parameters(decay)
+    params, update = {"w": jnp.array([3.0, -2.0])}, {"w": jnp.array([0.5, 100.0])}
+    _, state = average.update(update, average.init(params), params)
+    assert state.average["w"].tolist() == [3.5, 98.0]
+
+
 def test_where_there_is_none_that_is_said():
     with pytest.raises(ValueError, match="no average"):
         find_average(optax.sgd(0.1).init({"w": jnp.ones(1)}))

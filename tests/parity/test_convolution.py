@@ -66,12 +66,26 @@ def test_pooling_equals_torch(rounded):
         assert_same(ours(pool, x), theirs_in_torch(torch, lambda x, f=theirs: f(x, 2), x))
 
 
+def of_keras(layer):
+    """A Keras layer as a function of images and weights; Keras runs on JAX here."""
+    return lambda x, *weights: layer.stateless_call(list(weights), [], x)[0]
+
+
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_convolution_equals_keras(padding):
     keras = pytest.importorskip("keras")
     theirs = keras.layers.Conv2D(5, (3, 2), padding=padding)
     theirs.build(X.shape)
-    theirs.set_weights([KERNEL, BIAS])
     layer = Conv(5, (3, 2), padding=padding.upper(), formulation="patches")
-    output = layer.apply({"params": {"kernel": KERNEL, "bias": BIAS}}, jnp.asarray(X))
-    np.testing.assert_allclose(output, theirs(X), **TOLERANCE)
+
+    def function(x, kernel, bias):
+        return layer.apply({"params": {"kernel": kernel, "bias": bias}}, x)
+
+    assert_same(ours(function, X, KERNEL, BIAS), ours(of_keras(theirs), X, KERNEL, BIAS))
+
+
+def test_pooling_equals_keras():
+    keras = pytest.importorskip("keras")
+    pools = keras.layers.MaxPooling2D(2), keras.layers.AveragePooling2D(2)
+    for pool, theirs in zip((max_pool, average_pool), pools, strict=True):
+        assert_same(ours(pool, X), ours(of_keras(theirs), X))

@@ -1,22 +1,27 @@
 """The loop: how long it trains, what it measures, when it stops, and that the bits are the same."""
 
+import dataclasses
 import json
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from nnjax.data import Blobs
 from nnjax.data.dataset import Dataset
 from nnjax.errors import UserError
-from nnjax.learners import Supervised
+from nnjax.learners import State, Supervised
+from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.fit import SMOKE_STEPS, Diverged
 from nnjax.training.runs import Run
+from nnjax.training.snapshot import read_trained
 
 EXAMPLES = 50
 LEARNER = Supervised(MLP(features=(6,), dropout=0.1), optimizer=Adam(learning_rate=0.01))
@@ -177,6 +182,14 @@ def test_the_best_state_is_returned(tmp_path, monitor, pick):
     assert result.summary["best_step"] == 5 * (measured.index(pick(measured)) + 1)
 
 
+def test_a_metric_that_was_never_a_number_leaves_the_last_state():
+    broken = {**split(23, 1)}
+    broken["inputs"] = np.full_like(broken["inputs"], np.nan)
+    data = Dataset({**DATA.splits, "validation": broken}, DATA.classes)
+    result = train(data=data, epochs=3, monitor="validation loss")
+    assert (int(result.state.step), result.summary["best_step"]) == (15, None)
+
+
 def test_no_monitor_returns_the_last_state():
     result = train(epochs=3, monitor="none")
     assert (int(result.state.step), result.summary["best_step"]) == (15, None)
@@ -240,6 +253,70 @@ def test_resumed_without_a_checkpoint_it_starts_again(tmp_path):
     resumed = train(run=run, epochs=2, resume=True)
     assert_same_bits(resumed.state, train(epochs=2).state)
     assert [record["step"] for record in run.read_metrics()] == [5, 5, 10, 10]
+
+
+def test_a_damaged_last_checkpoint_is_replaced(tmp_path):
+    run = make_run(tmp_path, epochs=2)
+    whole = train(run=run, epochs=2, checkpoint_seconds=0)
+    for file in (run.checkpoints / "10").rglob("checksums.json"):
+        file.write_text("{")
+    train(run=run, epochs=2, resume=True)
+    told = []
+    experiment = Experiment(
+        data=Blobs(), learner=LEARNER, training=Training(epochs=2, batch_size=10)
+    )
+    _, state, _ = read_trained(experiment, run, DATA, told.append)
+    assert told == []
+    assert_same_bits(state, whole.state)
+
+
+def test_before_the_first_evaluation_the_newest_state_is_read(tmp_path, monkeypatch):
+    """Not the "best", which is still what training began with."""
+    options = {"batch_size": 10, "steps": 8, "evaluate_every": 100.0, "checkpoint_seconds": 0.0}
+    run = make_run(tmp_path, **options)
+    monkeypatch.setattr(sys.modules["nnjax.training.fit"], "STRETCH_SECONDS", 0.0)
+
+    class Interrupting:
+        def update(self, *, step, **others):
+            if step == 4:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(LEARNER, DATA, Training(**options), run=run, progress=Interrupting())
+    experiment = Experiment(data=Blobs(), learner=LEARNER, training=Training(**options))
+    _, state, step = read_trained(experiment, run, DATA)
+    assert step == int(state.step) == 3
+
+
+def test_a_learner_need_have_three_functions_only(tmp_path):
+    """No model, no optimizer, no metrics beside the loss."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Median:
+        def init(self, key, example):
+            return State(jnp.zeros((), jnp.int32), {"m": jnp.zeros(5)}, {}, (), key)
+
+        def step(self, state, batch, axis_name=None):
+            params = {"m": state.params["m"] + 0.01 * jnp.sign(self._errors(state, batch)).mean(0)}
+            after = dataclasses.replace(state, step=state.step + 1, params=params)
+            return after, self.evaluate(state, batch)
+
+        def evaluate(self, state, batch):
+            return {"loss": Mean.of(jnp.abs(self._errors(state, batch)).sum(1), batch.get("mask"))}
+
+        def _errors(self, state, batch):
+            return batch["inputs"] - state.params["m"]
+
+    run = make_run(tmp_path, epochs=3)
+    result = train(Median(), run=run, epochs=3)
+    assert result.summary["parameters"] == 5
+    assert result.summary["best_step"] is not None
+
+
+def test_no_thread_is_left():
+    before = set(threading.enumerate())
+    train(epochs=2)
+    assert set(threading.enumerate()) <= before
 
 
 def test_fit_outside_the_main_thread():
