@@ -17,6 +17,9 @@ from nnjax.losses import as_vectors
 
 Metric = Literal["accuracy", "top5_accuracy", "mean_absolute_error"]
 
+OF_CLASSES = ("accuracy", "top5_accuracy")
+"""The metrics that mean something for class labels only."""
+
 
 @flax.struct.dataclass
 class Mean:

@@ -62,7 +62,7 @@ def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
     if high - low > SQUEEZE * (late_high - late_low) > 0:
         low, high = late_low, late_high
     if metric == "loss" and low > 0 and high / low > LOG_RATIO:
-        axes.set_yscale("log")
+        _make_logarithmic(axes)
         low, high = low / 1.2, high * 1.2
     else:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
@@ -76,3 +76,13 @@ def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
     axes.set_xlim(first - pad, last + pad)
     if last >= 2:
         axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _make_logarithmic(axes: Any) -> None:
+    """A logarithmic scale with plain numbers, 0.1, 0.2, 0.5, 1, beside it."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -77,7 +77,8 @@ class Supervised:
         Args:
           state: the state before.
           batch: ``inputs`` (batch, ...), ``targets`` and an optional ``mask`` (batch,). What is
-            masked counts for nothing; its inputs must be finite.
+            masked counts for nothing in loss and metrics; its inputs must be finite, for what a
+            model computes across examples (a batch normalisation) sees them.
           axis_name: the mapped axis when called under ``jax.pmap`` or ``jax.shard_map``, each
             device with its own part of the batch: gradients and metrics are those of the whole.
 

@@ -9,6 +9,7 @@ from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Dataset, Source, Stream
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
+from nnjax.metrics import OF_CLASSES
 from nnjax.training.options import Training
 
 
@@ -39,9 +40,11 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
       training: gives the length of the run.
 
     Raises:
-      UserError: the learner wants the same examples at every step and would not get them.
+      UserError: the learner measures an accuracy and the data has no classes, or it wants the same
+        examples at every step and would not get them.
     """
     examples = data.size("train")
+    _check_metrics(getattr(learner, "metrics", ()), data)
     if isinstance(learner, FullBatch):
         _check_full_batch(data, training)
     fitted: dict[str, Any] = {}
@@ -51,6 +54,16 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
     if optimizer is not None:
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, **fitted)
+
+
+def _check_metrics(names: tuple[str, ...], data: Dataset | Stream) -> None:
+    """Refuses the accuracy of a regression: it is always 0, and would decide which state is best."""
+    needless = [name for name in names if name in OF_CLASSES]
+    if needless and data.classes is None:
+        raise UserError(
+            f"the data has no classes to measure the {needless[0]} of; set metrics to "
+            "mean_absolute_error"
+        )
 
 
 def _check_full_batch(data: Dataset | Stream, training: Training) -> None:

@@ -76,7 +76,7 @@ class ArrayFeed:
         lift = updates.compiled_loop if self._compiled else updates.dispatched_update
         self._program = lift(learner, data.prepare, gather)
         # Drawing the next block's order while this one trains hides its cost.
-        self._drawer = ThreadPoolExecutor(1)
+        self._drawer = ThreadPoolExecutor(1, "draw-order")
         self._pending: tuple[int, Any] | None = None
         self._order: tuple[int, jax.Array] | None = None
 
@@ -156,7 +156,7 @@ class StreamFeed:
         self._row = -(-batch // mesh.size) * mesh.size
         self._batches = data.train_batches(batch, self._seed)
         self._program = updates.streamed_update(learner, data.prepare)
-        self._reader = ThreadPoolExecutor(1)
+        self._reader = ThreadPoolExecutor(1, "read-stream")
         self._next = None
         self._position = self._batches.get_state()
 

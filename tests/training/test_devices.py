@@ -1,5 +1,6 @@
 """The same run on one device, sharded over four, under pmap and under shard_map."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -87,6 +88,29 @@ def test_shard_map(data, alone):
         state, measured = step(state, batch(data, index))
     assert_same(state.params, alone[0])
     assert measured["loss"].value() == pytest.approx(alone[1]["loss"].value(), rel=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_penalty_counts_once_however_many_devices(data, reduction):
+    learner = dataclasses.replace(LEARNER, l2=0.3, reduction=reduction)
+    first, everywhere, parted = batch(data, 0), PartitionSpec(), PartitionSpec(AXIS)
+    state = start(data)
+    expected, _ = learner.step(state, first)
+    mapped = partial(learner.step, axis_name=AXIS)
+    by_pmap, _ = jax.pmap(mapped, AXIS, in_axes=(None, 0), out_axes=(None, None))(
+        state, jax.tree.map(spread, first)
+    )
+    by_shard_map, _ = jax.shard_map(
+        mapped,
+        mesh=make_mesh(DEVICES),
+        in_specs=(everywhere, parted),
+        out_specs=(everywhere, everywhere),
+    )(state, first)
+    for other in (by_pmap, by_shard_map):
+        for ours, theirs in zip(
+            jax.tree.leaves(other.params), jax.tree.leaves(expected.params), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def dataset():

@@ -1,5 +1,7 @@
 """Training from a stream: the same as from memory, and exactly resumed."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -120,3 +122,19 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, steps):
     for one, other in zip(leaves(expected.state), leaves(resumed.state), strict=True):
         np.testing.assert_array_equal(one, other)
     assert resumed.summary["test"] == expected.summary["test"]
+
+
+@pytest.mark.parametrize("data", [memory, stream])
+def test_closing_ends_the_thread_that_works_ahead(data):
+    mesh = make_mesh(1)
+    carry = initial_carry(LEARNER, data(), training(), mesh)
+    feed = make_feed(LEARNER, data(), training(), mesh)
+
+    def working():
+        names = [thread.name for thread in threading.enumerate()]
+        return [name for name in names if name.startswith(("draw-order", "read-stream"))]
+
+    feed.compile(carry)
+    assert len(working()) == 1
+    feed.close()
+    assert working() == []

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -229,6 +228,11 @@ def test_the_last_good_checkpoint_is_named(tmp_path):
         train(wild, run=run, resume=True, epochs=50)
 
 
+def test_the_accuracy_of_a_regression():
+    with pytest.raises(UserError, match="no classes to measure the accuracy of"):
+        train(data=Dataset(DATA.splits), epochs=1)
+
+
 def test_a_batch_larger_than_the_data():
     with pytest.raises(UserError, match="batch_size 51 is larger than the 50 training examples"):
         train(epochs=1, batch_size=51)
@@ -311,12 +315,6 @@ def test_a_learner_need_have_three_functions_only(tmp_path):
     result = train(Median(), run=run, epochs=3)
     assert result.summary["parameters"] == 5
     assert result.summary["best_step"] is not None
-
-
-def test_no_thread_is_left():
-    before = set(threading.enumerate())
-    train(epochs=2)
-    assert set(threading.enumerate()) <= before
 
 
 def test_fit_outside_the_main_thread():
