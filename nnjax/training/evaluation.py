@@ -1,6 +1,6 @@
 """Evaluation of a whole split, every example counted once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -24,17 +24,18 @@ class Evaluator:
         self._data = data
         self._mesh = mesh
         self._arrays: dict[str, Batch] = {}
+        spread = devices.split_batch(mesh)
         # Apart from the measuring, so that one program measures batches of every split.
-        self._take = jax.jit(_take, static_argnums=2)
-        self._measure = jax.jit(lambda state, batch: learner.evaluate(state, data.prepare(batch)))
+        self._take = jax.jit(_take, static_argnums=2, out_shardings=spread)
+        self._measure = jax.jit(_measurement(learner, data))
+        self._nothing = jax.jit(_nothing(learner, data), out_shardings=devices.replicated(mesh))
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
         total = None
         for batch in self._batches(split):
-            batch = jax.device_put(batch, devices.split_batch(self._mesh))
-            measured = self._measure(state, batch)
-            total = measured if total is None else metrics.add(total, measured)
+            total = self._nothing(state, batch) if total is None else total
+            total = self._measure(state, batch, total)
         assert total is not None
         return metrics.values(total)
 
@@ -44,7 +45,8 @@ class Evaluator:
         most = BATCH if isinstance(self._data, Dataset) else STREAM_BATCH
         size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
         if not isinstance(self._data, Dataset):
-            yield from self._data.batches(split, size)
+            for batch in self._data.batches(split, size):
+                yield jax.device_put(dict(batch), devices.split_batch(self._mesh))
             return
         arrays = self._on_device(split)
         for first in range(0, examples, size):
@@ -56,6 +58,25 @@ class Evaluator:
             arrays = {name: np.asarray(array) for name, array in self._data.split(split).items()}
             self._arrays[split] = jax.device_put(arrays, devices.replicated(self._mesh))
         return self._arrays[split]
+
+
+def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
+    """``(state, batch, total) -> total`` with the metrics of the batch added."""
+
+    def measure(state: State, batch: Batch, total: metrics.Metrics) -> metrics.Metrics:
+        return metrics.add(total, learner.evaluate(state, data.prepare(batch)))
+
+    return measure
+
+
+def _nothing(learner: Any, data: Dataset | Stream) -> Callable:
+    """``(state, batch) -> total`` of no examples."""
+
+    def zeros(state: State, batch: Batch) -> metrics.Metrics:
+        shapes = jax.eval_shape(lambda: learner.evaluate(state, data.prepare(batch)))
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    return zeros
 
 
 def _take(arrays: Batch, first: jax.Array, size: int) -> Batch:
