@@ -4,6 +4,9 @@ from typing import Any
 
 from nnjax.errors import UserError
 
+SEEDS = 2**32
+"""Seeds are below this, so that every generator of random numbers takes them."""
+
 
 def is_plain(value: Any, number: float) -> bool:
     """Whether a value is that number and no traced array, so that the program may depend on it."""

@@ -1,5 +1,6 @@
 """``nnjax data``: fetches MNIST, or turns files of your own into a TFDS set."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,7 @@ def import_(
     from nnjax.data import import_folder
 
     written = import_folder(name, from_, data_dir)
-    where = "" if data_dir is None else f" --data.data-dir {data_dir}"
+    where = "" if data_dir is None else f" --data-dir {data_dir}"
     Console().print(
         f"written: {written}; train on it with --data tfds:{name}{where}", soft_wrap=True
     )
@@ -53,7 +54,7 @@ def import_(
 def run(arguments: list[str]) -> int:
     """Parses the command line and runs the subcommand."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     command = choose("data command", arguments[0], {"fetch": fetch, "import": import_})
     parse_with_tyro(command, arguments[1:], f"nnjax data {arguments[0]}")

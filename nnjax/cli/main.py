@@ -69,7 +69,8 @@ def guarded(action: Callable[[], int]) -> int:
         sys.unraisablehook = _leave_out_closed_loops
     try:
         status = action()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # As it is where the shell has closed it.
+            sys.stdout.flush()
         return status
     except UserError as error:
         _complain(str(error))

@@ -6,6 +6,7 @@ field's place; its own fields are then the options.
 
 import contextlib
 import dataclasses
+import difflib
 import io
 import re
 from collections.abc import Mapping
@@ -78,52 +79,92 @@ def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings:
 
 def _sentence(box: str, target: Any, default: Any) -> str:
     """The message inside the box that tyro draws round an error."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()]
-    message = []
-    for line in lines:
-        if line.startswith("╭"):
-            continue
-        if line.startswith(("─", "╰")):
-            break
-        message.append(line)
-    sentence = " ".join(message).strip().rstrip(".")
+    message = _message(box)
+    sentence = " ".join(message.split()).rstrip(".")
     unknown = re.search(r"Unrecognized options: ([^\s,]+)", sentence)
     if unknown and not unknown[1].startswith("-"):
         return f"'{unknown[1]}' belongs to no option; options begin with --, see --help"
     if unknown:
         return f"unknown option {unknown[1]}" + _suggestion(unknown[1], default)
-    return _wrong_type(sentence) or sentence or "the options could not be read; see --help"
+    missing = re.match(r"Missing from (nnjax [a-z ]+): (.*)", sentence)
+    if missing:
+        return f"{missing[1]} needs {missing[2].replace('. (required)', '')}"
+    rephrased = _wrong_type(sentence, box) or _wrong_choice(sentence)
+    return rephrased or sentence or "the options could not be read; see --help"
 
 
-def _wrong_type(sentence: str) -> str | None:
+def _message(box: str) -> str:
+    """The first part of the box, after its heading: what is wrong.
+
+    The heading is part of the box's upper edge, or, where the terminal is not one of UTF-8, a line
+    of its own with a rule of hyphens below.
+    """
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()]
+    drawn = any(line.startswith("╭") for line in lines)
+    parts = [[]]
+    for line in lines:
+        if re.fullmatch("-{3,}|[╭╰]?─.*", line):
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    return " ".join(next((part for part in parts[not drawn :] if any(part)), []))
+
+
+def _wrong_type(sentence: str, box: str) -> str | None:
     """What tyro says of a value of the wrong type, in words; None where it says something else."""
     wrong = re.match(r"Error parsing (--\S+): (.*)", sentence)
-    value = wrong and re.search(r"'([^']*)'\]?\s*$|instantiated from \['([^']*)'\]", wrong[2])
-    if not wrong or not value:
+    words = wrong and re.search(r"(?:from|arguments:) \[(.*?)\]|: '([^']*)'$", wrong[2])
+    if not wrong or not words:
         return None
+    listed = words[1] is None
+    given = words[2] if listed else " ".join(re.findall("'([^']*)'", words[1]))
+    # The help text of the option follows: "--epochs {None}|FLOAT", "--model.features [INT [INT".
+    form = re.search(rf"{re.escape(wrong[1])} ([^a-z]+)", " ".join(box.split())) or ["", ""]
     kind = "a value of its type"
-    if "float" in wrong[2].lower():
+    if "FLOAT" in form[1] or "float" in wrong[2]:
         kind = "a number"
-    elif "int" in wrong[2].replace("instantiated", "").lower():
+    elif "INT" in form[1] or "int()" in wrong[2]:
         kind = "a whole number"
-    return f"{wrong[1]} takes {kind}, not '{value[1] or value[2]}'"
+    if "[" in form[1]:
+        kind = kind.removeprefix("a ") + "s"
+    return f"{wrong[1]} takes {kind}, not '{given}'"
+
+
+def _wrong_choice(sentence: str) -> str | None:
+    """What tyro says of a value that is none of those allowed, and the nearest of them."""
+    wrong = re.match(r"invalid choice '(.*)' for argument '(.*)'. Expected one of (.*)", sentence)
+    if not wrong:
+        return None
+    choices = re.findall("'([^']*)'", wrong[3])
+    hint = nearest(wrong[1], choices) or "; choose one of " + ", ".join(choices)
+    return f"{wrong[2]} has no choice '{wrong[1]}'{hint}"
+
+
+# What people call options elsewhere.
+SYNONYMS = {"lr": "learning-rate", "bs": "batch-size", "wd": "weight-decay"}
 
 
 def _suggestion(option: str, default: Any) -> str:
+    """The nearest option, by the whole of its path or by the last part."""
     if not isinstance(default, Options):
         return "; see --help"
-    known = [f"--{name}" for name in _option_names(default)]
-    hint = nearest(option, known)
-    if not hint:
-        # "--learning-rate" is nearest to the last part of "--optimizer.learning-rate".
-        tails = {"--" + name.rpartition(".")[2]: name for name in known}
-        match = nearest(option, tails)
-        hint = f", did you mean '{tails[match.split(chr(39))[1]]}'?" if match else "; see --help"
-    return hint
+    name = option.lstrip("-")
+    known = [*_option_names(default), *_choosers(default.experiment)]
+    # "learning-rate" is nearest to the last part of "optimizer.learning-rate".
+    tails = {path.rpartition(".")[2]: path for path in known}
+    matches = difflib.get_close_matches(SYNONYMS.get(name, name), [*tails, *known], cutoff=0.5)
+    if not matches:
+        return "; see --help"
+    return f", did you mean '--{tails.get(matches[0], matches[0])}'?"
 
 
 def _option_names(options: Options) -> list[str]:
-    return [name.replace("_", "-") for name in fields.paths(options)]
+    """As the command line has them: a switch that is on is turned off by ``--no-...``."""
+    names = []
+    for path, (_, value) in fields.paths(options).items():
+        group, dot, name = path.rpartition(".")
+        names.append((group + dot + "no-" * (value is True) + name).replace("_", "-"))
+    return names
 
 
 def _equals_apart(arguments: list[str]) -> list[str]:
@@ -147,6 +188,19 @@ def _choices() -> Mapping[str, Mapping[str, Any]]:
     }
 
 
+def _choosers(experiment: Experiment) -> list[str]:
+    """The fields of this experiment that take the name of a class."""
+    return [path for path in _choices() if _has(experiment, path)]
+
+
+def _has(experiment: Experiment, path: str) -> bool:
+    try:
+        fields.get(experiment, path)
+    except UserError:
+        return False
+    return True
+
+
 def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Experiment, list[str]]:
     """Carries out ``--optimizer NAME`` and its like; returns the words that are left."""
     for path, classes in _choices().items():
@@ -154,9 +208,7 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
         while option in arguments:
             place = arguments.index(option)
             name = arguments[place + 1] if place + 1 < len(arguments) else ""
-            try:
-                fields.get(experiment, path)
-            except UserError:
+            if not _has(experiment, path):
                 break
             chosen = _instance(name, classes, option)
             experiment = fields.replace(experiment, {path: chosen})

@@ -1,5 +1,7 @@
 """``nnjax summary CONFIG``: the layers of a model, before any data is read."""
 
+import sys
+
 from rich.console import Console
 
 from nnjax.cli import files
@@ -15,7 +17,7 @@ that training takes. CONFIG and OPTIONS are those of 'nnjax train'.
 def run(arguments: list[str]) -> int:
     """Parses the command line and prints the tables."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     from nnjax.cli.options import parse
     from nnjax.cli.train_command import read_config

@@ -1,5 +1,6 @@
 """``nnjax train CONFIG``: trains an experiment, by name or from a file."""
 
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +22,7 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
       script: the experiment script to run; None takes the one that the config names.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+        print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
     file = files.find_config(name)
@@ -64,7 +65,12 @@ def execute(
     """
     from nnjax.training import interruption
 
-    with interruption.raising(f"stopped; go on with: nnjax resume {run.directory}"):
+    def hint() -> str:
+        if run.status == "finished":
+            return f"stopped; the run {run.directory} is finished, but for its figures"
+        return f"stopped; go on with: nnjax resume {run.directory}"
+
+    with interruption.raising(hint):
         script.main(experiment, run, resume=resume, quiet=quiet)
 
 

@@ -48,6 +48,8 @@ class Augment:
                 raise UserError(f"crop={self.crop} is too large for {_size(inputs.shape)} images")
             inputs = random_window(crop_key, inputs, self.crop, mode="reflect")
         if self.shift:
+            if self.shift >= min(inputs.shape[1:3]):
+                raise UserError(f"shift={self.shift} is too large for {_size(inputs.shape)} images")
             inputs = random_window(shift_key, inputs, self.shift, mode="constant")
         return inputs
 

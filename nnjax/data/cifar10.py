@@ -67,7 +67,7 @@ def find_binaries(folder: Path) -> dict[str, list[Path]]:
       UserError: there is no folder, or no training file in it.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
+        raise UserError(f"there is no folder {folder}; give another with --data.path")
     found = {
         "train": sorted(folder.glob("data_batch_*.bin")),
         "test": sorted(folder.glob("test_batch.bin")),

@@ -111,7 +111,7 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
       UserError: there is no such folder, or a file is missing or there twice.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
+        raise UserError(f"there is no folder {folder}; give another with --data.path")
     pairs = {}
     for split, prefixes in PREFIXES.items():
         images, labels = (_find(folder, prefixes, kind) for kind in ("images", "labels"))
@@ -160,7 +160,9 @@ def read_idx(path: Path) -> np.ndarray:
         except (MemoryError, OverflowError):
             raise UserError(f"{path} is damaged: its header speaks of {shape} numbers") from None
         if file.readinto(data) != wanted:  # pyright: ignore[reportAttributeAccessIssue]
-            raise UserError(f"{path} is truncated: fewer than the {wanted} bytes of {shape}")
+            raise UserError(
+                f"{path} is truncated: fewer than the {wanted} bytes of {shape}; fetch it again"
+            )
         if file.read(1):
             raise UserError(f"{path} is damaged: it goes on after the {wanted} bytes of {shape}")
     array = np.frombuffer(data, dtype).reshape(shape)
@@ -183,7 +185,7 @@ def _header(file: IO[bytes], path: Path) -> Header:
         raise UserError(f"{path} is not an idx file: it begins with the bytes '{magic.hex(' ')}'")
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise UserError(f"{path} is truncated within its header")
+        raise UserError(f"{path} is truncated within its header; fetch it again")
     return TYPES[magic[2]], tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
@@ -207,7 +209,9 @@ class _Opened:
         self._stream.close()
         self._file.close()
         if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
-            raise UserError(f"{self._path} is truncated or damaged: {error}") from None
+            raise UserError(
+                f"{self._path} is truncated or damaged: {error}; fetch it again"
+            ) from None
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

@@ -126,7 +126,7 @@ def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
         not have.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
+        raise UserError(f"there is no folder {folder}; give another with --data.path")
     places = {"train": folder}
     if (folder / "train").is_dir():
         places = {

@@ -52,7 +52,7 @@ def ensure_mnist(data_directory: Path) -> Path:
     except OSError as error:
         raise UserError(
             f"MNIST cannot be stored in {folder}: {error.strerror or error}; name another folder "
-            f"with --data.data-dir or {VARIABLE}"
+            f"with --data-dir or {VARIABLE}"
         ) from None
     return folder
 

@@ -61,9 +61,11 @@ def read_npz(
                 raise UserError(f"{path} is a single array, not an npz file of several")
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
+        raise UserError(f"there is no file {path}; give another with --data.path") from None
     except damages as error:
-        raise UserError(f"{path} cannot be read as an npz file of numbers: {error}") from None
+        # NumPy takes what is no archive for a pickle, and says at length how to load that.
+        why = "" if "pickle" in str(error) else f": {error}"
+        raise UserError(f"{path} cannot be read as an npz file of numbers{why}") from None
     pairs = {split: pair for split in NAMES if (pair := _find(arrays, split))}
     if "train" not in pairs:
         present = ", ".join(sorted(arrays)) or "nothing"

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.errors import UserError
+from nnjax.traced import SEEDS, check_number
 
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
@@ -30,6 +31,11 @@ class Preprocess:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     permutation_seed: int | None = None
+
+    def __post_init__(self):
+        check_number("permutation seed", self.permutation_seed, at_least=0, below=SEEDS)
+        for number in self.std:
+            check_number("standard deviation", number, above=0)
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         """Maps (batch, ...) of any numeric dtype to float32 of the same shape.

@@ -11,6 +11,7 @@ from nnjax.data.augmentation import Augment, check_images, expand_shifts
 from nnjax.data.dataset import SPLITS, Batch, Dataset, Spec
 from nnjax.data.preprocessing import Preprocess, permute, statistics
 from nnjax.errors import UserError
+from nnjax.traced import SEEDS, check_number
 
 Place = tuple[str, slice]
 """Where the examples of a split are: in which stored split, and which of them."""
@@ -86,6 +87,7 @@ class Splits:
         """Takes the examples of each split from what is stored; without a seed, without copying."""
         places = self.places({name: _length(arrays) for name, arrays in stored.items()})
         if self.seed is not None:
+            check_number("seed", self.seed, at_least=0, below=SEEDS)
             order = np.random.default_rng(self.seed).permutation(_length(stored["train"]))
             shuffled = {name: array[order] for name, array in stored["train"].items()}
             stored = {**stored, "train": shuffled}

@@ -11,6 +11,7 @@ from nnjax.data.labels import numbered
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.splits import ImageSplits, Splits
 from nnjax.errors import UserError
+from nnjax.traced import SEEDS, check_number
 
 POINT = {
     "inputs": jax.ShapeDtypeStruct((2,), np.float32),
@@ -69,7 +70,7 @@ class Blobs(Splits):
         # Imported here: scikit-learn takes most of a second.
         from sklearn.datasets import make_blobs
 
-        _check_positive(examples=self.examples, centers=self.centers)
+        self._check()
         points, labels, *_ = make_blobs(
             self.examples,
             centers=self.centers,
@@ -81,8 +82,13 @@ class Blobs(Splits):
 
     def spec(self) -> Spec:
         """The same without drawing any points."""
-        _check_positive(examples=self.examples, centers=self.centers)
+        self._check()
         return self.describe(POINT, {"train": self.examples}, numbered(self.centers))
+
+    def _check(self) -> None:
+        _check_positive(examples=self.examples, centers=self.centers)
+        check_number("spread of the blobs", self.spread, at_least=0)
+        check_number("seed", self.seed, at_least=0, below=SEEDS)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Circles(Splits):
         # Imported here: scikit-learn takes most of a second.
         from sklearn.datasets import make_circles
 
-        _check_positive(examples=self.examples)
+        self._check()
         points, labels = make_circles(
             self.examples, noise=self.noise, factor=self.factor, random_state=self.seed
         )
@@ -114,8 +120,14 @@ class Circles(Splits):
 
     def spec(self) -> Spec:
         """The same without drawing any points."""
-        _check_positive(examples=self.examples)
+        self._check()
         return self.describe(POINT, {"train": self.examples}, numbered(2))
+
+    def _check(self) -> None:
+        _check_positive(examples=self.examples)
+        check_number("noise of the circles", self.noise, at_least=0)
+        check_number("factor of the circles", self.factor, at_least=0, below=1)
+        check_number("seed", self.seed, at_least=0, below=SEEDS)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """What every optimizer can do: schedule, clip, decay, accumulate, average, treat groups apart."""
 
 import dataclasses
+import math
 from typing import Any, Self
 
 import jax
 import optax
 
 from nnjax import parameters
+from nnjax.errors import UserError
 from nnjax.optimizers.average import average_parameters, find_average
 from nnjax.optimizers.groups import Group, assign
 from nnjax.schedules import Constant, Schedule
@@ -50,12 +52,16 @@ class Optimizer:
     groups: tuple[Group, ...] = ()
 
     def __post_init__(self):
-        check_number("learning rate", self.learning_rate, at_least=0)
+        check_number("learning rate", self.learning_rate, at_least=0, below=math.inf)
         check_number("weight decay", self.weight_decay, at_least=0)
         check_number("clip norm", self.clip_norm, above=0)
         check_number("clip value", self.clip_value, above=0)
         check_number("number of accumulation steps", self.accumulation_steps, at_least=1)
         check_number("EMA decay", self.ema_decay, at_least=0, below=1)
+        # What subclasses call these means the same in each.
+        for name in ("momentum", "decay", "b1", "b2"):
+            check_number(name, getattr(self, name, None), at_least=0, below=1)
+        check_number("epsilon", getattr(self, "epsilon", None), at_least=0)
 
     def direction(self) -> optax.GradientTransformation:
         """What the subclass makes of a gradient, to be multiplied by minus the learning rate."""
@@ -96,8 +102,16 @@ class Optimizer:
 
         Args:
           total_steps: batches; the schedule counts updates, of ``accumulation_steps`` batches each.
+
+        Raises:
+          UserError: the run has too few batches for a single update.
         """
-        updates = max(1, total_steps // self.accumulation_steps)
+        updates = total_steps // self.accumulation_steps
+        if updates < 1:
+            raise UserError(
+                f"accumulation_steps {self.accumulation_steps} is more than the {total_steps} "
+                "batches of the whole run, which would end without an update; give fewer"
+            )
         return dataclasses.replace(self, schedule=self.schedule.for_run(updates))
 
     def evaluation_params(self, params: Any, optimizer_state: Any) -> Any:

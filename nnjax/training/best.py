@@ -52,6 +52,19 @@ def make_monitor(name: str, learner: Any, data: Dataset | Stream) -> Monitor | N
     return Monitor(split, metric)
 
 
+def check_patience(patience: int | None, monitor: Monitor | None) -> None:
+    """Refuses early stopping where nothing says when it is time.
+
+    Raises:
+      UserError: there is a patience and no monitored metric.
+    """
+    if patience is not None and monitor is None:
+        raise UserError(
+            f"patience {patience} needs a metric to wait for; set aside a validation split, or "
+            "name one with monitor, such as 'train loss'"
+        )
+
+
 @dataclass
 class Standing:
     """How the monitored metric has fared so far; saved with every checkpoint.

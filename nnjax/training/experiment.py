@@ -10,6 +10,7 @@ from nnjax.data.dataset import Dataset, Source, Stream
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
 from nnjax.metrics import OF_CLASSES
+from nnjax.models import SingleNeuron
 from nnjax.training.options import Training
 
 
@@ -40,8 +41,9 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
       training: gives the length of the run.
 
     Raises:
-      UserError: the learner measures an accuracy and the data has no classes, or it wants the same
-        examples at every step and would not get them.
+      UserError: the learner measures an accuracy and the data has no classes, its model has fewer
+        outputs than the data has classes, or it wants the same examples at every step and would not
+        get them.
     """
     examples = data.size("train")
     _check_metrics(getattr(learner, "metrics", ()), data)
@@ -50,19 +52,37 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
     fitted: dict[str, Any] = {}
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
     if model is not None and getattr(model, "outputs", 0) is None:
-        fitted["model"] = dataclasses.replace(model, outputs=data.outputs)
+        fitted["model"] = model = dataclasses.replace(model, outputs=data.outputs)
+    _check_outputs(model, getattr(learner, "loss", None), data)
     if optimizer is not None:
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, **fitted)
 
 
 def _check_metrics(names: tuple[str, ...], data: Dataset | Stream) -> None:
-    """Refuses the accuracy of a regression: it is always 0, and would decide which state is best."""
+    """Refuses the accuracy of a regression: near 0 always, it would decide which state is best."""
     needless = [name for name in names if name in OF_CLASSES]
     if needless and data.classes is None:
         raise UserError(
             f"the data has no classes to measure the {needless[0]} of; set metrics to "
             "mean_absolute_error"
+        )
+
+
+def _check_outputs(model: Any, loss: Any, data: Dataset | Stream) -> None:
+    """Refuses too few outputs: one tells two classes apart, but a softmax of one is always 1."""
+    outputs = 1 if isinstance(model, SingleNeuron) else getattr(model, "outputs", None)
+    if outputs is None:
+        return
+    if data.classes is not None and len(data.classes) > max(outputs, 2):
+        raise UserError(
+            f"{type(model).__name__} with {outputs} output{'s' * (outputs != 1)} cannot tell "
+            f"{len(data.classes)} classes apart; take a model with an output for each"
+        )
+    if outputs == 1 and loss == "categorical_cross_entropy":
+        other = "mean_squared_error" if data.classes is None else "binary_cross_entropy"
+        raise UserError(
+            f"the categorical_cross_entropy of a single output is always 0; set loss to {other}"
         )
 
 

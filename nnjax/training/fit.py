@@ -95,6 +95,7 @@ class _Loop:
         self.mesh = devices.make_mesh(training.devices)
         self.learner = fit_to_data(learner, data, training)
         self.monitor = best.make_monitor(training.monitor, self.learner, data)
+        best.check_patience(training.patience, self.monitor)
         self.feed = make_feed(self.learner, data, training, self.mesh)
         self.evaluator = Evaluator(self.learner, data, self.mesh)
         self.examples = data.size("train")

@@ -1,9 +1,11 @@
 """SIGTERM and SIGINT: finish the updates at hand, save, then go."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from nnjax.errors import UserError
 
@@ -31,6 +33,10 @@ class Request:
         return self.signal_number is not None
 
 
+_raised = Request()
+"""The signal of an error that may have got lost, see :func:`raising`."""
+
+
 @contextmanager
 def requests() -> Iterator[Request]:
     """Turns SIGTERM and SIGINT into a request for as long as the context lasts.
@@ -39,6 +45,7 @@ def requests() -> Iterator[Request]:
     thread, where Python allows no handlers, signals stay as they are.
     """
     request = Request()
+    request.signal_number = _raised.signal_number
 
     def handle(number: int, restore: Callable[[], None]) -> None:
         request.signal_number = number
@@ -49,21 +56,37 @@ def requests() -> Iterator[Request]:
 
 
 @contextmanager
-def raising(message: str) -> Iterator[None]:
+def raising(message: Callable[[], str]) -> Iterator[None]:
     """Turns SIGTERM and SIGINT into :class:`Interrupted` for as long as the context lasts.
 
-    Of use around what cannot heed a request, such as compilation or the drawing of figures.
+    Of use around what cannot heed a request, such as compilation or the drawing of figures. Where
+    the error gets lost, in a library that catches all or in a callback, as JAX has one for the
+    garbage collector, :func:`requests` within the context takes the signal over, and the end of
+    the context raises it again.
 
     Args:
-      message: what the error says.
+      message: gives what the error says.
     """
 
     def handle(number: int, restore: Callable[[], None]) -> None:
         restore()
-        raise Interrupted(message, number)
+        _raised.signal_number = number
+        raise Interrupted(message(), number)
 
-    with _handled(handle):
-        yield
+    def hook(lost: Any) -> None:
+        if not isinstance(lost.exc_value, Interrupted):
+            report(lost)
+
+    report, sys.unraisablehook = sys.unraisablehook, hook
+    _raised.signal_number = None
+    try:
+        with _handled(handle):
+            yield
+        if _raised.signal_number is not None:
+            raise Interrupted(message(), _raised.signal_number)
+    finally:
+        _raised.signal_number = None
+        sys.unraisablehook = report
 
 
 @contextmanager

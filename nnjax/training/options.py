@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnjax.errors import UserError
+from nnjax.traced import SEEDS, check_number
 
 Loop = Literal["auto", "compiled", "dispatched"]
 
@@ -61,12 +62,14 @@ class Training:
         if self.patience is not None:
             positive["patience"] = self.patience
         for name, value in positive.items():
-            if not value > 0:
+            if not 0 < value < math.inf:
                 raise UserError(f"{name} must be positive, not {value}")
         at_least_zero = ("batch_size", "seed", "data_seed", "devices", "checkpoint_seconds")
         for name in at_least_zero:
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative, it is {getattr(self, name)}")
+        check_number("seed", self.seed, below=SEEDS)
+        check_number("data_seed", self.data_seed, below=SEEDS)
 
     def total_steps(self, examples: int) -> int:
         """Updates in the whole run, for a training split of ``examples``; at least one."""

@@ -94,7 +94,7 @@ def _without_torch() -> Iterator[None]:
     """Hides PyTorch: where it is installed, tensorboardX imports it, which takes seconds."""
     hidden = "torch" not in sys.modules
     if hidden:
-        sys.modules["torch"] = None  # type: ignore[assignment]
+        sys.modules["torch"] = None  # pyright: ignore[reportArgumentType]
     try:
         yield
     finally:

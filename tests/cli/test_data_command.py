@@ -46,7 +46,7 @@ def test_import_writes_a_set_that_can_be_trained_on(capsys, tmp_path):
     words = ("import", "mine", "--from", tmp_path, "--data-dir", sets)
     status, out, error = run(capsys, *words)
     assert (status, error) == (0, "")
-    assert f"--data tfds:mine --data.data-dir {sets}" in out
+    assert f"--data tfds:mine --data-dir {sets}" in out
     assert Tfds("mine", sets, test=0).load().size("train") == 5
     status, _, error = run(capsys, *words)
     assert status == 1

@@ -1,9 +1,11 @@
 """Options from the fields of an experiment, and what is said of wrong ones."""
 
+from pathlib import Path
+
 import pytest
 
 from nnjax.cli.options import parse
-from nnjax.data import Blobs, Digits
+from nnjax.data import Blobs, Digits, Mnist
 from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
@@ -46,6 +48,15 @@ def test_another_class_in_a_field():
     assert experiment.data == Digits()
 
 
+def test_the_data_directory_by_its_short_name(capsys):
+    chosen = options("--data mnist --data-dir there").experiment
+    assert chosen == options("--data mnist --data.data-dir there").experiment
+    assert chosen.data == Mnist(data_dir=Path("there"))
+    with pytest.raises(SystemExit):
+        options("--data mnist --help")
+    assert "--data-dir {None}|PATH, --data.data-dir" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("line", "training"),
     [
@@ -77,7 +88,7 @@ def test_switches():
         ("--batch-size 2.5", "--batch-size takes a whole number, not '2.5'"),
         ("--patience soon", "--patience takes a whole number, not 'soon'"),
         ("--optimizer.learning-rate big", "--optimizer.learning-rate takes a number, not 'big'"),
-        ("--loss hinge", "invalid choice 'hinge' for argument '--loss'.*"),
+        ("--loss hinge", "--loss has no choice 'hinge'; choose one of quadratic, .*"),
         ("--optimizer adm", "--optimizer has no choice 'adm', did you mean 'adam'?"),
         ("--optimizer --quiet", "--optimizer needs a name: one of .*adam.*"),
         ("--data digit", "--data has no choice 'digit', did you mean 'digits'?"),

@@ -97,6 +97,12 @@ def test_the_schedule_of_accumulated_updates_counts_updates():
     assert_trees_close(visited[-1], moved(0.11))
 
 
+def test_a_run_too_short_for_one_update():
+    assert SGD(accumulation_steps=4).for_run(4).schedule.steps == 1
+    with pytest.raises(UserError, match="accumulation_steps 4 is more than the 3 batches"):
+        SGD(accumulation_steps=4).for_run(3)
+
+
 def test_for_run_leaves_a_length_of_its_own():
     assert SGD(schedule=Cosine(steps=3)).for_run(100) == SGD(schedule=Cosine(steps=3))
     assert SGD(schedule=Cosine()).for_run(100) == SGD(schedule=Cosine(steps=100))

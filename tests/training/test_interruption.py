@@ -1,5 +1,6 @@
 """Signals as requests, and as errors."""
 
+import contextlib
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -37,22 +38,66 @@ def test_the_second_signal_insists():
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_raising(number):
-    with pytest.raises(Interrupted, match="stopped") as raised, raising("stopped"):
+    with pytest.raises(Interrupted, match="stopped") as raised, raising(lambda: "stopped"):
         os.kill(os.getpid(), number)
     assert raised.value.signal_number == number
 
 
 def test_a_second_signal_inside_requests_raises_where_that_was_asked_for():
-    with raising("stopped"), requests() as request:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert request
-        with pytest.raises(Interrupted, match="stopped"):
+    def insist():
+        with raising(lambda: "stopped"), requests() as request:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert request
             os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="stopped") as raised:
+        insist()
+    assert raised.value.signal_number == signal.SIGTERM
+
+
+def test_an_error_that_a_library_catches_is_a_request_then():
+    asked = []
+
+    def swallow():
+        with raising(lambda: "stopped"):
+            with contextlib.suppress(Exception):
+                os.kill(os.getpid(), signal.SIGTERM)
+            with requests() as request:
+                asked.append(request.signal_number)
+
+    with pytest.raises(Interrupted, match="stopped"):
+        swallow()
+    assert asked == [signal.SIGTERM]
+
+
+class Swallows:
+    """Raises inside a finaliser, where Python reports an error and goes on."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_an_error_lost_in_a_callback_is_a_request_then(capsys):
+    asked = []
+
+    def finalise():
+        with raising(lambda: "stopped"):
+            Swallows()
+            with requests() as request:
+                asked.append(request.signal_number)
+
+    with pytest.raises(Interrupted, match="stopped") as raised:
+        finalise()
+    assert asked == [signal.SIGTERM]
+    assert raised.value.signal_number == signal.SIGTERM
+    assert "Traceback" not in capsys.readouterr().err
+    with requests() as request:
+        assert not request
 
 
 def test_outside_the_main_thread_signals_stay_as_they_are():
     def use():
-        with requests() as request, raising("stopped"):
+        with requests() as request, raising(lambda: "stopped"):
             return bool(request)
 
     with ThreadPoolExecutor(1) as pool:
