@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import io
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,9 @@ import tyro
 from nnjax import fields
 from nnjax.errors import UserError, nearest
 from nnjax.training.experiment import Experiment
+
+DATA_DIR = "data.data-dir"
+"""Also --data-dir, as for ``nnjax data``."""
 
 DURATIONS = ("epochs", "steps", "examples")
 
@@ -52,7 +56,26 @@ def parse(experiment: Experiment, arguments: list[str], program: str) -> Options
     """
     experiment, arguments = _choose_classes(experiment, _equals_apart(arguments))
     experiment = _choose_duration(experiment, arguments)
-    return parse_with_tyro(Options, arguments, program, default=Options(experiment))
+    if _has(experiment, DATA_DIR):
+        arguments = [f"--{DATA_DIR}" if word == "--data-dir" else word for word in arguments]
+    return parse_with_tyro(
+        Options,
+        arguments,
+        program,
+        default=Options(experiment),
+        description=_description(experiment),
+    )
+
+
+def _description(experiment: Experiment) -> str:
+    """What the help text begins with: the options that are no fields."""
+    choices = [
+        f"--{path} NAME takes another: {', '.join(_choices()[path])}."
+        for path in _choosers(experiment)
+    ]
+    short = [f"--data-dir DIR is short for --{DATA_DIR} DIR."] * _has(experiment, DATA_DIR)
+    paragraphs = ["Every field of the experiment is an option.", *choices, *short]
+    return "\n".join(textwrap.fill(text, 80, subsequent_indent="  ") for text in paragraphs)
 
 
 def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings: Any) -> Any:

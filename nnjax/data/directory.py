@@ -2,14 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 VARIABLE = "NNJAX_DATA_DIR"
-
-DataDir = Annotated[Path | None, tyro.conf.arg(aliases=("--data-dir",))]
-"""A field of a source that says where data is kept; on the command line --data-dir, too."""
 
 
 def data_directory(given: Path | None = None) -> Path:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
-from nnjax.data.directory import DataDir, data_directory
+from nnjax.data.directory import data_directory
 from nnjax.data.idx import describe_folder, load_folder
 from nnjax.data.labels import numbered
 from nnjax.data.splits import ImageSplits
@@ -29,7 +29,7 @@ class Mnist(ImageSplits):
     """
 
     path: Path | None = None
-    data_dir: DataDir = None
+    data_dir: Path | None = None
 
     def load(self) -> Dataset:
         """Images (n, 28, 28, 1) uint8, targets (n,) int32; 60,000 train and 10,000 test.

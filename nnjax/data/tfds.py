@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
-from nnjax.data.directory import DataDir
 from nnjax.data.images import decode
 from nnjax.data.labels import narrow, numbered
 from nnjax.data.records import specify
@@ -46,7 +45,7 @@ class Tfds(ImageSplits):
     """
 
     name: str = "mnist"
-    data_dir: DataDir = None
+    data_dir: Path | None = None
     inputs: str | None = None
     targets: str | None = None
     classes: int | None = None

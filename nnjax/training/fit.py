@@ -1,6 +1,7 @@
 """The loop: updates, evaluations, checkpoints, from the first step or from where a run stopped."""
 
 import dataclasses
+import math
 import time
 from typing import Any
 
@@ -24,9 +25,6 @@ from nnjax.training.tensorboard import TensorBoard
 
 STRETCH_SECONDS = 0.25
 """Updates go to the device in stretches of about this long; signals are heeded between them."""
-
-SMOKE_STEPS = 5
-"""Updates of a run with the ``smoke`` option."""
 
 
 class Diverged(UserError):
@@ -99,9 +97,7 @@ class _Loop:
         self.feed = make_feed(self.learner, data, training, self.mesh)
         self.evaluator = Evaluator(self.learner, data, self.mesh)
         self.examples = data.size("train")
-        self.total_steps = training.total_steps(self.examples)
-        if training.smoke:
-            self.total_steps = min(self.total_steps, SMOKE_STEPS)
+        self.total_steps = training.steps_to_make(self.examples)
         self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
         self.carry = snapshot.initial_carry(self.learner, data, training, self.mesh)
         self.best_state = self._copy(self.carry.state) if self.monitor else None
@@ -271,9 +267,7 @@ class _Loop:
     # Ending
 
     def finish(self) -> Result:
-        """Saves the last checkpoint, measures every split and writes the summary."""
-        if self.checkpoints and self.checkpoints.latest_step() != self.step:
-            self.save()
+        """Measures every split, saves the last checkpoint and writes the summary."""
         # Where the metric was never a number there is no best, only what training began with.
         best_state = None if self.standing.best_step is None else self.best_state
         state = self.carry.state if best_state is None else best_state
@@ -281,6 +275,11 @@ class _Loop:
         for split in SPLITS:
             if self.data.size(split) and (split != "train" or self.training.evaluate_train):
                 summary[split] = self.evaluator(state, split)
+        # The last update's own loss is that before it, so what it did shows only here.
+        if not math.isfinite(summary.get("train", {}).get("loss", 0.0)):
+            self._diverge(self.step)
+        if self.checkpoints and self.checkpoints.latest_step() != self.step:
+            self.save()
         summary |= self._counts(state)
         if self.run and self.checkpoints:
             self.checkpoints.wait()

@@ -9,6 +9,9 @@ from nnjax.traced import SEEDS, check_number
 
 Loop = Literal["auto", "compiled", "dispatched"]
 
+SMOKE_STEPS = 5
+"""Updates of a run with the ``smoke`` option."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -79,6 +82,11 @@ class Training:
             return max(1, math.ceil(self.examples / self.batch(examples)))
         assert self.epochs is not None
         return max(1, round(self.epochs * self.steps_per_epoch(examples)))
+
+    def steps_to_make(self, examples: int) -> int:
+        """The same, or a few where ``smoke`` cuts the run short of its schedule."""
+        total = self.total_steps(examples)
+        return min(total, SMOKE_STEPS) if self.smoke else total
 
     def steps_per_epoch(self, examples: int) -> int:
         """Updates in one pass over ``examples``, the last one with what is left over."""

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ SECONDS_BETWEEN_LINES = 1.0
 
 SECONDS_TO_A_SIGN_OF_LIFE = 60.0
 """Without a terminal, a line comes after this long even if nothing was evaluated."""
+
+
+class _Console(Console):
+    """A console that lets training go on where the reader of a pipe, ``head`` say, has left."""
+
+    def on_broken_pipe(self) -> None:
+        with suppress(SystemExit):
+            super().on_broken_pipe()
 
 
 class _Report(NamedTuple):
@@ -68,7 +77,7 @@ class Progress:
     ):
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
-        self._console = console or Console()
+        self._console = console or _Console()
         self._quiet = quiet
         self._held_out = held_out
         self._live: Live | None = None
@@ -87,7 +96,7 @@ class Progress:
         """The display of a training with these options on this data."""
         examples = data.size("train")
         return cls(
-            total_steps=training.total_steps(examples),
+            total_steps=training.steps_to_make(examples),
             steps_per_epoch=training.steps_per_epoch(examples),
             quiet=quiet,
             held_out="validation" if data.size("validation") else "test",

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from nnjax.errors import UserError
 from nnjax.training import config_json, environment, json_files
-from nnjax.training.records import Records
+from nnjax.training.json_lines import JsonLines
 
 Status = Literal["running", "finished", "interrupted", "failed", "diverged"]
 
@@ -50,8 +50,8 @@ class Run:
         self.directory = directory
         self.name = name
         self.checkpoints, self.figures, self.tensorboard = (directory / f for f in FOLDERS)
-        self._metrics = Records(directory / "metrics.jsonl")
-        self._timings = Records(directory / "timings.jsonl")
+        self._metrics = JsonLines(directory / "metrics.jsonl")
+        self._timings = JsonLines(directory / "timings.jsonl")
 
     @classmethod
     def create(

@@ -4,12 +4,17 @@ Each line is a command as it would be typed; the tests of the single parts say m
 """
 
 import gzip
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import nnjax as package
 from nnjax.cli.options import parse_with_tyro
 from nnjax.errors import UserError
 
@@ -222,6 +227,19 @@ def test_the_sentence_is_that_of_any_terminal(monkeypatch, encoding, columns):
     monkeypatch.setattr("sys.stdout", Terminal())
     with pytest.raises(UserError, match=r"^--epochs takes a number, not 'ten'$"):
         parse_with_tyro(command, ["--epochs", "ten"], "nnjax it")
+
+
+def test_a_reader_that_leaves_does_not_stop_the_training(tmp_path):
+    program = (
+        f"{sys.executable} -m nnjax train circles --steps 300 --run-dir run | head -n 1;"
+        " exit ${PIPESTATUS[0]}"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parent.parent)}
+    done = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"finished"' in (tmp_path / "run" / "summary.json").read_text()
 
 
 def test_a_closed_standard_output(nnjax, monkeypatch):

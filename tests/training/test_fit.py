@@ -18,7 +18,8 @@ from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.fit import SMOKE_STEPS, Diverged
+from nnjax.training.fit import Diverged
+from nnjax.training.options import SMOKE_STEPS
 from nnjax.training.runs import Run
 from nnjax.training.snapshot import read_trained
 
@@ -217,6 +218,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         train(wild, run=run, epochs=9)
     assert run.read_summary()["status"] == "diverged"
     assert run.read_summary()["step"] <= 5
+
+
+def test_the_last_update_may_be_the_one_that_diverges(tmp_path):
+    # No loss is computed after it but those of the evaluation.
+    wild = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=1e30), loss="quadratic")
+    run = make_run(tmp_path, wild, steps=1)
+    with pytest.raises(Diverged, match="NaN or infinite at step 1; lower"):
+        train(wild, run=run, steps=1)
+    assert run.read_summary()["status"] == "diverged"
 
 
 def test_the_last_good_checkpoint_is_named(tmp_path):

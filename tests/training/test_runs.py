@@ -14,7 +14,7 @@ from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.training import Experiment, Training, json_files
-from nnjax.training.records import Records
+from nnjax.training.json_lines import JsonLines
 from nnjax.training.runs import Run
 
 EXPERIMENT = Experiment(data=Blobs(), learner=Supervised(MLP()), training=Training(steps=3, seed=7))
@@ -127,7 +127,7 @@ def test_records_are_on_disk_at_once(run):
 def test_a_line_cut_off_by_a_kill_spoils_nothing(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(b'{"step": 1}\n{"step": 2, "lo')
-    records = Records(file)
+    records = JsonLines(file)
     assert records.read() == [{"step": 1}]
     records.append({"step": 3})
     records.close()
@@ -146,7 +146,7 @@ def test_later_records_are_dropped(run):
 
 def test_a_full_disk_is_a_sentence(tmp_path):
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
-    records = Records(tmp_path / "metrics.jsonl")
+    records = JsonLines(tmp_path / "metrics.jsonl")
     with pytest.raises(UserError, match=r"metrics.jsonl: No space left on device; make room"):
         records.append({"step": 1})
     records.close()

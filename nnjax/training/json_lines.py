@@ -9,7 +9,7 @@ from typing import Any
 from nnjax.training import json_files
 
 
-class Records:
+class JsonLines:
     """A file of JSON records, one a line; it is made by the first.
 
     Attributes:
