@@ -81,7 +81,8 @@ def guarded(action: Callable[[], int]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of a pipe, `head` say, has gone; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         what = error.strerror or str(error)
