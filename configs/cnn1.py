@@ -1,24 +1,25 @@
-"""MNIST by one convolution: 289,630 parameters (published 98.87%; about two minutes).
+"""MNIST by one convolution: 289,630 parameters (published 98.87%; half a minute).
 
     nnjax train cnn1
-    nnjax train cnn1 --batch-size 20 --data.validation 10000    # as published in 2017
+    nnjax train cnn1 --optimizer sgd --epochs 30 --batch-size 20     # as published in 2017
 
 conv 5x5x20 relu - max pool 2x2 - dense 100 tanh - dense 10 softmax with the cross-entropy.
 Published with plain SGD, eta 0.01, for 30 epochs: 98.87% of the test images in batches of 20,
-98.35% in batches of 100. Here momentum makes up for the larger batch.
+98.35% in batches of 100. Nesterov's momentum on a one-cycle schedule needs a third of them.
 """
 
 from nnjax.data import Mnist
 from nnjax.learners import Supervised
 from nnjax.models import CNN
-from nnjax.optimizers import Momentum
+from nnjax.optimizers import Nesterov
+from nnjax.schedules import OneCycle
 from nnjax.training import Experiment, Training
 
 config = Experiment(
     data=Mnist(),
     learner=Supervised(
         model=CNN(features=(20,), kernel_sizes=(5,), hidden=(100,)),
-        optimizer=Momentum(learning_rate=0.01),
+        optimizer=Nesterov(learning_rate=0.05, schedule=OneCycle(), weight_decay=5e-4),
     ),
-    training=Training(epochs=30, batch_size=128),
+    training=Training(epochs=10, batch_size=128),
 )

@@ -4,6 +4,7 @@ Each maps an array to an array of the same shape and floating dtype, element by 
 ``softmax``, which normalises the last axis.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -64,10 +65,17 @@ _FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def by_name(name: str | Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
+def by_name(
+    name: str | Callable[[jax.Array], jax.Array], axis: int = -1
+) -> Callable[[jax.Array], jax.Array]:
     """Returns the activation of that name; a function is returned as it is.
+
+    Args:
+      name: the name, or a function.
+      axis: where the features are, which ``softmax`` normalises.
 
     Raises:
       UserError: the name is unknown.
     """
-    return name if callable(name) else choose("activation", name, _FUNCTIONS)
+    function = name if callable(name) else choose("activation", name, _FUNCTIONS)
+    return functools.partial(jax.nn.softmax, axis=axis) if function is jax.nn.softmax else function

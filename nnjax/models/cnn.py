@@ -8,10 +8,11 @@ import jax
 from nnjax import activations, initializers
 from nnjax.errors import UserError
 from nnjax.layers.convolution import Conv, fastest_formulation
-from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.pooling import max_pool
+from nnjax.models.dense_layers import dense_layers
+from nnjax.traced import check_number
 
 ACTIVATIONS_THAT_NEVER_FALL = (
     "identity",
@@ -70,6 +71,19 @@ class CNN(nn.Module):
     kernel_init: initializers.Initializer = "glorot_uniform"
     init_scale: float = 1.0
 
+    def __post_init__(self):
+        for features in self.features:
+            check_number("number of kernels", features, at_least=1)
+        for size in self.kernel_sizes:
+            check_number("kernel size", size, at_least=1)
+        check_number("number of convolutions in a block", self.convolutions, at_least=1)
+        for features in self.hidden:
+            check_number("width of a hidden layer", features, at_least=1)
+        check_number("number of outputs", self.outputs, at_least=1)
+        check_number("dropout rate", self.dropout, at_least=0, below=1)
+        check_number("hidden dropout rate", self.hidden_dropout, at_least=0, below=1)
+        super().__post_init__()
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Maps images (batch, height, width, channels), or grey (batch, height, width), to logits.
@@ -96,13 +110,16 @@ class CNN(nn.Module):
         ):
             x = self._block(x, index + 1, features, size, layout)
             x = Dropout(self.dropout)(x, train=train)
-        x = flatten_images(x, layout)
-        options = {"kernel_init": self.kernel_init, "init_scale": self.init_scale}
-        for index, features in enumerate(self.hidden):
-            x = Dense(features, name=f"hidden{index + 1}", **options)(x)
-            x = activations.by_name(self.hidden_activation)(x)
-            x = Dropout(self.hidden_dropout)(x, train=train)
-        x = Dense(self.outputs or 1, name="output", **options)(x)
+        x = dense_layers(
+            flatten_images(x, layout),
+            hidden=self.hidden,
+            outputs=self.outputs,
+            activation=self.hidden_activation,
+            dropout=self.hidden_dropout,
+            kernel_init=self.kernel_init,
+            init_scale=self.init_scale,
+            train=train,
+        )
         return activations.by_name(self.output_activation)(x)
 
     def _sizes_of_blocks(self) -> tuple[int, ...]:

@@ -4,9 +4,8 @@ import flax.linen as nn
 import jax
 
 from nnjax import activations, initializers
-from nnjax.layers.dense import Dense
-from nnjax.layers.dropout import Dropout
 from nnjax.layers.flatten import flatten
+from nnjax.models.dense_layers import dense_layers
 from nnjax.traced import check_number
 
 
@@ -43,11 +42,14 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Maps (batch, ...) to (batch, outputs); the axes after the first are flattened."""
-        x = flatten(x)
-        options = {"kernel_init": self.kernel_init, "init_scale": self.init_scale}
-        for index, features in enumerate(self.features):
-            x = Dense(features, name=f"hidden{index + 1}", **options)(x)
-            x = activations.by_name(self.activation)(x)
-            x = Dropout(self.dropout)(x, train=train)
-        x = Dense(1 if self.outputs is None else self.outputs, name="output", **options)(x)
+        x = dense_layers(
+            flatten(x),
+            hidden=self.features,
+            outputs=self.outputs,
+            activation=self.activation,
+            dropout=self.dropout,
+            kernel_init=self.kernel_init,
+            init_scale=self.init_scale,
+            train=train,
+        )
         return activations.by_name(self.output_activation)(x)

@@ -9,9 +9,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from nnjax.data.dataset import Batch, Dataset, Stream, pad
-from nnjax.training import devices, order, updates
+from nnjax.training import devices, updates
+from nnjax.training.blocks import make_blocks
 from nnjax.training.options import Training
-from nnjax.training.updates import NEVER, Carry
+from nnjax.training.updates import Carry
 
 
 class Feed(Protocol):
@@ -44,60 +45,43 @@ class Feed(Protocol):
         ...
 
 
-BLOCK_UPDATES = 1000
-"""Epochs shorter than this share a block of batches, that no call need end with a short epoch."""
-
-
 class ArrayFeed:
-    """Batches gathered on the device from a training split that lies there.
+    """Batches of a training split in memory, a block of them at a time.
 
-    The position is the step alone: the order of an epoch is a function of (seed, epoch). The
-    batches of some epochs, a block, are drawn and sent to the device at once.
+    The position is the step alone: the order of an epoch is a function of (seed, epoch).
     """
 
     def __init__(self, learner: Any, data: Dataset, training: Training, mesh: Mesh):
-        self._mesh = mesh
-        self._examples = data.size("train")
-        self._batch = training.batch(self._examples)
-        self._seed = training.seed if training.data_seed is None else training.data_seed
-        self.steps_per_epoch = training.steps_per_epoch(self._examples)
-        self._whole = training.batch_size == 0
-        epochs = max(1, BLOCK_UPDATES // self.steps_per_epoch)
-        # One row serves every update of full-batch training.
-        self._epochs_per_block = 1 if self._whole else epochs
-        arrays = {name: np.asarray(array) for name, array in data.split("train").items()}
-        self._data = jax.device_put(arrays, devices.replicated(mesh))
-        ragged = order.is_ragged(self._examples, self._batch, mesh.size)
-        gather = updates.Gather(mesh, ragged, self._whole)
+        self._everywhere = devices.replicated(mesh)
+        examples = data.size("train")
+        self.steps_per_epoch = training.steps_per_epoch(examples)
+        self._blocks = make_blocks(data, training, mesh)
         self._compiled = training.loop == "compiled" or (
             training.loop == "auto"
-            and not updates.prefers_dispatch(learner, data.example(self._batch), mesh)
+            and not updates.prefers_dispatch(learner, data.example(training.batch(examples)), mesh)
         )
         lift = updates.compiled_loop if self._compiled else updates.dispatched_update
-        self._program = lift(learner, data.prepare, gather)
-        # Drawing the next block's order while this one trains hides its cost.
-        self._drawer = ThreadPoolExecutor(1, "draw-order")
-        self._pending: tuple[int, Any] | None = None
-        self._order: tuple[int, jax.Array] | None = None
+        self._program = lift(learner, data.prepare, self._blocks.take)
+        self._block: tuple[int, Any] | None = None
 
     def compile(self, carry: Carry) -> float:
         began = time.perf_counter()
+        data = self._get(0)
         bounds = (self._scalar(0), self._scalar(0)) if self._compiled else (self._scalar(0),)
-        batches = self._block(0)
-        self._program = self._program.lower(carry, self._data, batches, *bounds).compile()
+        self._program = self._program.lower(carry, data, *bounds).compile()
         return time.perf_counter() - began
 
     def ahead(self, step: int) -> int:
-        return NEVER if self._whole else self._block_updates - step % self._block_updates
+        return self._blocks.updates - step % self._blocks.updates
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
-        block, first = divmod(step, NEVER if self._whole else self._block_updates)
-        batches = self._block(block)
+        block, first = divmod(step, self._blocks.updates)
+        data = self._get(block)
         row = self._scalar(first)
         if self._compiled:
-            return self._program(carry, self._data, batches, row, self._scalar(first + count))
+            return self._program(carry, data, row, self._scalar(first + count))
         for _ in range(count):
-            carry, row = self._program(carry, self._data, batches, row)
+            carry, row = self._program(carry, data, row)
         return carry
 
     def position(self) -> dict[str, Any]:
@@ -107,39 +91,15 @@ class ArrayFeed:
         del position
 
     def close(self) -> None:
-        self._drawer.shutdown(cancel_futures=True)
+        self._blocks.close()
 
     def _scalar(self, value: int) -> jax.Array:
-        return jax.device_put(np.int32(value), devices.replicated(self._mesh))
+        return jax.device_put(np.int32(value), self._everywhere)
 
-    @property
-    def _block_updates(self) -> int:
-        return self._epochs_per_block * self.steps_per_epoch
-
-    def _block(self, block: int) -> jax.Array:
-        """The batches of a block, on the devices."""
-        if self._order is None or self._order[0] != block:
-            drawn = self._draw_ahead(block)
-            self._order = (block, jax.device_put(drawn, devices.replicated(self._mesh)))
-        return self._order[1]
-
-    def _draw_ahead(self, block: int) -> np.ndarray:
-        """Draws a block, or takes it where it was drawn ahead, and begins to draw the next."""
-        if self._whole:
-            return order.whole(self._examples, self._mesh.size)
-        ahead = self._pending
-        drawn = ahead[1].result() if ahead and ahead[0] == block else self._draw(block)
-        self._pending = (block + 1, self._drawer.submit(self._draw, block + 1))
-        return drawn
-
-    def _draw(self, block: int) -> np.ndarray:
-        first = block * self._epochs_per_block
-        return np.concatenate(
-            [
-                order.batches(self._examples, self._batch, self._seed, epoch, self._mesh.size)
-                for epoch in range(first, first + self._epochs_per_block)
-            ]
-        )
+    def _get(self, block: int) -> Any:
+        if self._block is None or self._block[0] != block:
+            self._block = (block, self._blocks.get(block))
+        return self._block[1]
 
 
 class StreamFeed:

@@ -6,7 +6,6 @@ nets, with dropout, under SGD and Adam). ``Carry`` travels through; where a run 
 into calls changes nothing, down to the last bit.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +18,14 @@ from nnjax.data.dataset import Batch
 from nnjax.learners.state import State
 from nnjax.metrics import Metrics
 from nnjax.metrics import add as add_metrics
-from nnjax.training.devices import split_batch
 
 NEVER = 2**31 - 1
 """``Carry.diverged_at`` while every loss is finite."""
 
 Prepare = Callable[[Batch, jax.Array | None], Batch]
+
+Take = Callable[[Any, jax.Array], Batch]
+"""``(data, row) -> batch``: one batch of a block, pure; see :mod:`nnjax.training.blocks`."""
 
 
 @flax.struct.dataclass
@@ -58,59 +59,31 @@ def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:
     return Carry(state, add_metrics(carry.totals, measured), diverged_at)
 
 
-@dataclasses.dataclass(frozen=True)
-class Gather:
-    """Takes one batch from arrays on the device.
+def compiled_loop(learner: Any, prepare: Prepare, take: Take) -> Callable:
+    """Many updates in one program: ``(carry, data, first, stop) -> carry``.
 
-    Attributes:
-      mesh: the devices that the batch is spread over.
-      ragged: whether a row may hold -1, a place that the batch's ``mask`` then leaves out.
-      whole: take every example in order, whatever the row: full-batch training.
+    Rows ``first`` to ``stop`` - 1 of ``data`` are taken. The bounds are traced, so that every
+    stretch of updates is the same program.
     """
 
-    mesh: Mesh
-    ragged: bool
-    whole: bool = False
-
-    def __call__(self, data: Batch, order: jax.Array, row: jax.Array) -> Batch:
-        """Takes the examples ``order[row]``; order is int32 (updates, batch)."""
-        if self.whole and not self.ragged:
-            return data
-        index = order[row]
-        if self.mesh.size > 1:
-            index = jax.lax.with_sharding_constraint(index, split_batch(self.mesh))
-        batch = {name: jnp.take(array, index, axis=0, mode="clip") for name, array in data.items()}
-        if self.ragged:
-            batch["mask"] = (index >= 0).astype(jnp.float32)
-        return batch
-
-
-def compiled_loop(learner: Any, prepare: Prepare, gather: Gather) -> Callable:
-    """Many updates in one program: ``(carry, data, order, first, stop) -> carry``.
-
-    ``order`` holds the batches of an epoch, (updates, batch) int32; rows ``first`` to ``stop`` - 1
-    are taken. The bounds are traced, so that every stretch of an epoch is the same program.
-    """
-
-    def run(carry: Carry, data: Batch, order: jax.Array, first: jax.Array, stop: jax.Array):
+    def run(carry: Carry, data: Any, first: jax.Array, stop: jax.Array) -> Carry:
         def body(row: jax.Array, carry: Carry) -> Carry:
-            return update(learner, prepare, carry, gather(data, order, row))
+            return update(learner, prepare, carry, take(data, row))
 
         return jax.lax.fori_loop(first, stop, body, carry)
 
     return jax.jit(run, donate_argnums=0)
 
 
-def dispatched_update(learner: Any, prepare: Prepare, gather: Gather) -> Callable:
-    """One update a call: ``(carry, data, order, row) -> (carry, row + 1)``.
+def dispatched_update(learner: Any, prepare: Prepare, take: Take) -> Callable:
+    """One update a call: ``(carry, data, row) -> (carry, row + 1)``.
 
     On a CPU the operations of a program's top level run on every core, those inside a compiled loop
     on one; an update large enough to outweigh the call is faster this way.
     """
 
-    def run(carry: Carry, data: Batch, order: jax.Array, row: jax.Array):
-        carry = update(learner, prepare, carry, gather(data, order, row))
-        return carry, row + 1
+    def run(carry: Carry, data: Any, row: jax.Array) -> tuple[Carry, jax.Array]:
+        return update(learner, prepare, carry, take(data, row)), row + 1
 
     return jax.jit(run, donate_argnums=0)
 

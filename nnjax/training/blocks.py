@@ -1,0 +1,164 @@
+"""Blocks: the training examples in the order of the updates, a thousand batches at a time.
+
+Each kind has ``get(block)``, the arrays of a block on the devices, and ``take(data, row)``, which
+makes one batch of them inside the compiled update.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from nnjax.data.dataset import Batch, Dataset
+from nnjax.training import devices, order
+from nnjax.training.options import Training
+from nnjax.training.updates import NEVER
+
+UPDATES = 1000
+"""Updates in a block: many, for each call of the compiled loop keeps to one block."""
+
+
+class Blocks(Protocol):
+    """The training examples in the order of the updates.
+
+    Attributes:
+      updates: how many there are in a block.
+    """
+
+    updates: int
+
+    def get(self, block: int) -> Any:
+        """The arrays of a block, on the devices."""
+        ...
+
+    def take(self, data: Any, row: jax.Array) -> Batch:
+        """One batch of a block, ``row`` counted within it; pure."""
+        ...
+
+    def close(self) -> None:
+        """Ends the thread that works ahead."""
+        ...
+
+
+def make_blocks(data: Dataset, training: Training, mesh: Mesh) -> Blocks:
+    """The kind of blocks that suits the batch size."""
+    return Whole(data, mesh) if training.batch_size == 0 else Gathered(data, training, mesh)
+
+
+class Whole:
+    """Full-batch training: every update takes every example, in the order of the data."""
+
+    updates = NEVER
+
+    def __init__(self, data: Dataset, mesh: Mesh):
+        arrays = _arrays(data)
+        row = order.whole(data.size("train"), mesh.size)[0]
+        if (row < 0).any():
+            mask = (row >= 0).astype(np.float32)
+            arrays = {name: array[row] for name, array in arrays.items()} | {"mask": mask}
+        self._data = jax.device_put(arrays, devices.split_batch(mesh))
+
+    def get(self, block: int) -> Any:
+        del block
+        return self._data
+
+    def take(self, data: Any, row: jax.Array) -> Batch:
+        del row
+        return data
+
+    def close(self) -> None:
+        pass
+
+
+class Gathered:
+    """The examples lie on the device as they are stored, and each update gathers its own."""
+
+    updates = UPDATES
+
+    def __init__(self, data: Dataset, training: Training, mesh: Mesh):
+        self._mesh = mesh
+        self._everywhere = devices.replicated(mesh)
+        self._examples = jax.device_put(_arrays(data), self._everywhere)
+        self._rows = Rows(data.size("train"), training, mesh.size)
+        self._ahead = _Ahead(self._draw)
+
+    def get(self, block: int) -> Any:
+        return {"examples": self._examples, "rows": self._ahead(block)}
+
+    def take(self, data: Any, row: jax.Array) -> Batch:
+        index = data["rows"][row]
+        if self._mesh.size > 1:
+            index = jax.lax.with_sharding_constraint(index, devices.split_batch(self._mesh))
+        batch = {
+            name: jnp.take(array, index, axis=0, mode="clip")
+            for name, array in data["examples"].items()
+        }
+        return batch | ({"mask": (index >= 0).astype(jnp.float32)} if self._rows.ragged else {})
+
+    def close(self) -> None:
+        self._ahead.close()
+
+    def _draw(self, block: int) -> jax.Array:
+        rows = self._rows(block * self.updates, self.updates)
+        return jax.device_put(rows, self._everywhere)
+
+
+class Rows:
+    """The batches of all epochs, one after another, as rows of indices.
+
+    Attributes:
+      width: places in a row, a multiple of the number of devices.
+      ragged: whether a row may have places that no example fills.
+    """
+
+    def __init__(self, examples: int, training: Training, multiple: int):
+        self._seed = training.seed if training.data_seed is None else training.data_seed
+        self._examples, self._batch, self._multiple = examples, training.batch_size, multiple
+        self._per_epoch = training.steps_per_epoch(examples)
+        self.width = -(-self._batch // multiple) * multiple
+        self.ragged = order.is_ragged(examples, self._batch, multiple)
+        self._drawn: tuple[int, np.ndarray] | None = None
+
+    def __call__(self, first: int, count: int) -> np.ndarray:
+        """Rows ``first`` to ``first + count - 1``: int32 (count, width), -1 in empty places."""
+        rows = np.empty((count, self.width), np.int32)
+        filled = 0
+        while filled < count:
+            epoch, begin = divmod(first + filled, self._per_epoch)
+            part = self._epoch(epoch)[begin : begin + count - filled]
+            rows[filled : filled + len(part)] = part
+            filled += len(part)
+        return rows
+
+    def _epoch(self, epoch: int) -> np.ndarray:
+        if self._drawn is None or self._drawn[0] != epoch:
+            drawn = order.batches(self._examples, self._batch, self._seed, epoch, self._multiple)
+            self._drawn = (epoch, drawn)
+        return self._drawn[1]
+
+
+class _Ahead:
+    """Makes things by number in a thread, the next one while the last is in use."""
+
+    def __init__(self, make: Callable[[int], Any]):
+        self._make = make
+        self._thread = ThreadPoolExecutor(1, "batches-ahead")
+        self._next: tuple[int, Future] | None = None
+
+    def __call__(self, number: int) -> Any:
+        if self._next is None or self._next[0] != number:
+            self._next = (number, self._thread.submit(self._make, number))
+        made = self._next[1].result()
+        self._next = (number + 1, self._thread.submit(self._make, number + 1))
+        return made
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _arrays(data: Dataset) -> dict[str, np.ndarray]:
+    return {name: np.asarray(array) for name, array in data.split("train").items()}
