@@ -13,7 +13,6 @@ from nnjax.cli.runs import Opened, open_run
 from nnjax.errors import UserError
 from nnjax.training.progress import format_metric
 
-SPLITS = ("train", "validation", "test")
 FACTS = ("status", "parameters", "steps", "seconds", "examples_per_second")
 
 
@@ -65,6 +64,8 @@ def _table(opened: list[Opened]) -> Table:
 
 def _metrics(summaries: list[dict[str, Any]]) -> list[list[str]]:
     """The final metrics that any of the runs has."""
+    from nnjax.data.dataset import SPLITS
+
     rows = []
     for split in SPLITS:
         measured = [summary.get(split, {}) for summary in summaries]

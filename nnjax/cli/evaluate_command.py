@@ -21,9 +21,9 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
     """
+    from nnjax.data.dataset import SPLITS
     from nnjax.training.devices import make_mesh
     from nnjax.training.evaluation import Evaluator
-    from nnjax.training.fit import SPLITS
     from nnjax.training.snapshot import read_trained
 
     console = Console()
@@ -32,18 +32,12 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
     evaluator = Evaluator(learner, data, make_mesh(1))
     measured = {split: evaluator(state, split) for split in SPLITS if data.size(split)}
-    heading = f"{opened.run.directory}, parameters of step {_step(opened.run, step):,}\n"
+    heading = f"{opened.run.directory}, parameters of step {step:,}\n"
     console.print(heading, soft_wrap=True, highlight=False)
     console.print(_metrics_table(measured, data))
     console.print(_verdict(measured, opened.run.read_summary()), soft_wrap=True, highlight=False)
     if data.classes is not None and hasattr(learner, "predict"):
         _report_classes(console, learner, state, data, list(measured)[-1])
-
-
-def _step(run: Any, step: int) -> int:
-    """The step of the parameters: that of the best where a metric was monitored."""
-    best = run.read_summary().get("best_step")
-    return step if best is None else best
 
 
 def _metrics_table(measured: dict[str, dict[str, float]], data: Any) -> Table:

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import nnjax
 from nnjax.errors import UserError, nearest
@@ -109,3 +110,20 @@ def _line_in(error: Exception, file: Path) -> str:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return f", line {line}," if line else ""
+
+
+def read_config(module: ModuleType) -> Any:
+    """The ``config`` of a config file.
+
+    Raises:
+      UserError: the file defines none, or something else by that name.
+    """
+    from nnjax.training.experiment import Experiment
+
+    config = getattr(module, "config", None)
+    if not isinstance(config, Experiment):
+        found = "no config" if config is None else f"a config of type {type(config).__name__}"
+        raise UserError(
+            f"{module.__file__} defines {found}; it must define config = Experiment(...)"
+        )
+    return config

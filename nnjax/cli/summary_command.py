@@ -20,9 +20,8 @@ def run(arguments: list[str]) -> int:
         print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     from nnjax.cli.options import parse
-    from nnjax.cli.train_command import read_config
 
-    config = read_config(files.load(files.find_config(arguments[0])))
+    config = files.read_config(files.load(files.find_config(arguments[0])))
     options = parse(config, arguments[1:], f"nnjax summary {arguments[0]}")
     return report(options.experiment)
 

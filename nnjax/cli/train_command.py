@@ -34,7 +34,7 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
 
     compilation_cache.enable()
     module = files.load(file)
-    options = parse(read_config(module), rest, f"nnjax train {name}")
+    options = parse(files.read_config(module), rest, f"nnjax train {name}")
     experiment = options.experiment
     if options.dry_run:
         from nnjax.cli.summary_command import report
@@ -72,23 +72,6 @@ def execute(
 
     with interruption.raising(hint):
         script.main(experiment, run, resume=resume, quiet=quiet)
-
-
-def read_config(module: ModuleType) -> Any:
-    """The ``config`` of a config file.
-
-    Raises:
-      UserError: the file defines none, or something else by that name.
-    """
-    from nnjax.training.experiment import Experiment
-
-    config = getattr(module, "config", None)
-    if not isinstance(config, Experiment):
-        found = "no config" if config is None else f"a config of type {type(config).__name__}"
-        raise UserError(
-            f"{module.__file__} defines {found}; it must define config = Experiment(...)"
-        )
-    return config
 
 
 def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
