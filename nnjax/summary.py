@@ -209,8 +209,8 @@ def _shape(smaller: Any, larger: Any) -> tuple[int | str, ...]:
         few if few == many else _multiple("batch", (many - few) // (BATCHES[1] - BATCHES[0]))
         for few, many in pairs
     ]
-    if len(shape) == 4 and shape[-1] == "batch":
-        # Within a network images may lie in memory with the batch last: see nnjax.layers.layout.
+    if len(shape) in (2, 4) and shape[-1] == "batch":
+        # Within a network the batch may lie last in memory: the layouts "CN" and "CHWN".
         shape[0], shape[-1] = shape[-1], shape[0]
     return tuple(shape)
 

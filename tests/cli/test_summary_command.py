@@ -18,7 +18,7 @@ def test_options_are_those_of_train(capsys):
 
 def test_usage(capsys):
     assert main(["summary"]) == 2
-    assert "usage: nnjax summary" in capsys.readouterr().out
+    assert "usage: nnjax summary" in capsys.readouterr().err
 
 
 def test_unknown_config(capsys):
