@@ -18,5 +18,5 @@ config = Experiment(
         model=CNN(features=(32, 32), kernel_sizes=(3,), hidden=(64,), hidden_activation="relu"),
         optimizer=Adam(),
     ),
-    training=Training(epochs=10, batch_size=128),
+    training=Training(epochs=5, batch_size=128),
 )

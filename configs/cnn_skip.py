@@ -26,5 +26,5 @@ config = Experiment(
         ),
         optimizer=Adam(),
     ),
-    training=Training(epochs=5, batch_size=128),
+    training=Training(epochs=3, batch_size=128),
 )

@@ -19,6 +19,6 @@ config = Experiment(
         model=CNN(features=(32, 32), kernel_sizes=(3,), hidden=(64,), hidden_activation="relu"),
         optimizer=Adam(),
     ),
-    training=Training(epochs=5, batch_size=128),
+    training=Training(epochs=3, batch_size=128),
     script="permutation",
 )
