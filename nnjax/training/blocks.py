@@ -19,7 +19,7 @@ from nnjax.training.options import Training
 from nnjax.training.updates import NEVER
 
 UPDATES = 1000
-"""Updates in a block: many, for each call of the compiled loop keeps to one block."""
+"""Updates in a block: many, since no call of the compiled loop goes beyond a block."""
 
 
 class Blocks(Protocol):
@@ -77,9 +77,8 @@ class Whole:
 class Gathered:
     """The examples lie on the device as they are stored, and each update gathers its own."""
 
-    updates = UPDATES
-
     def __init__(self, data: Dataset, training: Training, mesh: Mesh):
+        self.updates = UPDATES
         self._mesh = mesh
         self._everywhere = devices.replicated(mesh)
         self._examples = jax.device_put(_arrays(data), self._everywhere)

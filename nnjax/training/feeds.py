@@ -24,10 +24,6 @@ class Feed(Protocol):
         """Compiles the updates and returns the seconds it took."""
         ...
 
-    def ahead(self, step: int) -> int:
-        """How many updates from ``step`` on one call of :meth:`run` can make."""
-        ...
-
     def run(self, carry: Carry, step: int, count: int) -> Carry:
         """Runs the updates ``step`` to ``step + count - 1``."""
         ...
@@ -71,12 +67,15 @@ class ArrayFeed:
         self._program = self._program.lower(carry, data, *bounds).compile()
         return time.perf_counter() - began
 
-    def ahead(self, step: int) -> int:
-        return self._blocks.updates - step % self._blocks.updates
-
     def run(self, carry: Carry, step: int, count: int) -> Carry:
-        block, first = divmod(step, self._blocks.updates)
-        data = self._get(block)
+        while count > 0:
+            block, first = divmod(step, self._blocks.updates)
+            here = min(count, self._blocks.updates - first)
+            carry = self._run_in_block(carry, self._get(block), first, here)
+            step, count = step + here, count - here
+        return carry
+
+    def _run_in_block(self, carry: Carry, data: Any, first: int, count: int) -> Carry:
         row = self._scalar(first)
         if self._compiled:
             return self._program(carry, data, row, self._scalar(first + count))
@@ -125,9 +124,6 @@ class StreamFeed:
         began = time.perf_counter()
         self._program = self._program.lower(carry, batch).compile()
         return time.perf_counter() - began
-
-    def ahead(self, step: int) -> int:
-        return self.steps_per_epoch - step % self.steps_per_epoch
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
         del step

@@ -162,7 +162,7 @@ class _Loop:
         """Runs updates up to the next evaluation, or to the end of the stretch."""
         every = self.training.evaluation_steps(self.examples)
         ends = (every - self.step % every, self.total_steps - self.step)
-        count = min(self.stretch, self.feed.ahead(self.step), *ends)
+        count = min(self.stretch, *ends)
         began = time.perf_counter()
         self.carry = self.feed.run(self.carry, self.step, count)
         diverged_at = int(self.carry.diverged_at)

@@ -11,7 +11,7 @@ from nnjax.data import Dataset, RecordStream
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
-from nnjax.training import Training, fit
+from nnjax.training import Training, blocks, fit
 from nnjax.training.devices import make_mesh
 from nnjax.training.feeds import ArrayFeed, StreamFeed, make_feed
 from nnjax.training.runs import Run
@@ -138,3 +138,18 @@ def test_closing_ends_the_thread_that_works_ahead(data):
     assert len(working()) == 1
     feed.close()
     assert working() == []
+
+
+def test_a_call_may_go_beyond_a_block(monkeypatch):
+    """One call over several blocks makes the updates of one call each."""
+    ends = []
+    for updates_in_a_block in (1000, 3):
+        monkeypatch.setattr(blocks, "UPDATES", updates_in_a_block)
+        mesh = make_mesh(1)
+        feed = make_feed(LEARNER, memory(), training(), mesh)
+        carry = initial_carry(LEARNER, memory(), training(), mesh)
+        feed.compile(carry)
+        ends.append(leaves(feed.run(carry, 0, 11).state))
+        feed.close()
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
