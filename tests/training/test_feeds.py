@@ -132,7 +132,7 @@ def test_closing_ends_the_thread_that_works_ahead(data):
 
     def working():
         names = [thread.name for thread in threading.enumerate()]
-        return [name for name in names if name.startswith(("draw-order", "read-stream"))]
+        return [name for name in names if name.startswith(("batches-ahead", "read-stream"))]
 
     feed.compile(carry)
     assert len(working()) == 1
