@@ -1,4 +1,4 @@
-"""MNIST by a net with a skip connection: 129,130 parameters, Adam (some minutes).
+"""MNIST by a net with a skip connection: 129,130 parameters, Adam (99.0%; minutes an epoch).
 
     nnjax train cnn_skip
 
