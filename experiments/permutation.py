@@ -21,7 +21,7 @@ from nnjax.models import MLP
 from nnjax.training import Experiment, fit
 from nnjax.training.interruption import Interrupted
 from nnjax.training.progress import Progress
-from nnjax.training.runs import Run
+from nnjax.training.runs import CONFIG, Run
 
 DENSE = MLP(features=(512,), activation="relu")
 """What the experiment's own convolutional model is set against."""
@@ -67,7 +67,7 @@ def variations(experiment: Experiment) -> dict[str, Experiment]:
 def open_part(run: Run, name: str, variation: Experiment) -> Run:
     """The run of one variation, inside the directory of the whole."""
     directory = run.directory / name.replace(", ", "-").replace(" ", "-")
-    if (directory / "config.json").exists():
+    if (directory / CONFIG).exists():
         return Run.open(directory)
     return Run.create(name, variation, directory=directory)
 

@@ -11,11 +11,15 @@ from typing import Any, Literal
 import flax.struct
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from nnjax.errors import choose
 from nnjax.losses import as_vectors
 
 Metric = Literal["accuracy", "top5_accuracy", "mean_absolute_error"]
+
+NOT_METRICS = ("step", "epoch", "split")
+"""What a record of a run holds beside metrics."""
 
 OF_CLASSES = ("accuracy", "top5_accuracy")
 """The metrics that mean something for class labels only."""
@@ -56,6 +60,12 @@ Metrics = Mapping[str, Any]
 def add(left: Metrics, right: Metrics) -> Metrics:
     """The metrics of two disjoint sets of examples taken together."""
     return jax.tree.map(jnp.add, left, right)
+
+
+def nothing(measure: Callable[..., Metrics], *arguments: Any) -> Metrics:
+    """The metrics of no examples, shaped like those that ``measure(*arguments)`` would give."""
+    shapes = jax.eval_shape(measure, *arguments)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def values(metrics: Metrics) -> dict[str, float]:
@@ -115,7 +125,7 @@ def by_name(name: str | Callable) -> Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def confusion_matrix(
-    predicted: jax.Array, labels: jax.Array, classes: int, mask: jax.Array | None = None
+    predicted: ArrayLike, labels: ArrayLike, classes: int, mask: jax.Array | None = None
 ) -> jax.Array:
     """Counts pairs of (label, prediction).
 

@@ -73,11 +73,12 @@ def _report_classes(console: Console, learner: Any, state: Any, data: Any, split
     """Prints what the confusion matrix of a split says: each class, and the commonest mistakes."""
     from nnjax.figures.mistakes import decisions
     from nnjax.figures.prediction import class_indices, predict_with_targets
-    from nnjax.figures.report import count_confusions
+    from nnjax.metrics import confusion_matrix
 
     outputs, targets = predict_with_targets(learner, state, data, split)
     names = data.classes
-    counts = count_confusions(class_indices(targets), decisions(outputs)[0], len(names))
+    labels = class_indices(targets)
+    counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(names)))
     if len(names) <= MOST_CLASSES:
         console.print(f"\n{split}, by class:")
         console.print(_classes_table(counts, names))

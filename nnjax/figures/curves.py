@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NOT_METRICS = ("step", "epoch", "split")
+from nnjax.metrics import NOT_METRICS
 
 LOG_RATIO = 6
 """A loss that falls by more than this factor is drawn on a logarithmic axis."""

@@ -8,8 +8,7 @@ import numpy as np
 
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream, pad
 from nnjax.learners.state import State
-
-BATCH = 500
+from nnjax.training.evaluation import BATCH
 
 
 def predict(learner: Any, state: State, data: Dataset, split: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from nnjax.figures.mosaic import is_image
 from nnjax.figures.prediction import class_indices, predict_with_targets
 from nnjax.figures.regression import draw_regression
 from nnjax.figures.style import save
+from nnjax.metrics import confusion_matrix
 
 if TYPE_CHECKING:
     from nnjax.training.runs import Run
@@ -86,7 +87,7 @@ def _classifier_figures(
     shape = data.example()["inputs"].shape[1:]
     if isinstance(data, Dataset) and shape == (2,):
         yield "decision_boundary", _decision_boundary(result, data, run.name)
-    counts = count_confusions(labels, decisions(outputs)[0], len(data.classes))
+    counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(data.classes)))
     accuracy = np.trace(counts) / max(counts.sum(), 1)
     heading = f"{title}: {accuracy:.2%} correct"
     yield "confusion_matrix", draw_confusion_matrix(counts, data.classes, heading)
@@ -123,10 +124,3 @@ def _kernel_figures(result: Any, data: Dataset | Stream, run: Run) -> Iterator[t
     kernels = first_layer_kernels(params, shape, getattr(preprocess, "permutation_seed", None))
     if kernels is not None:
         yield "first_layer", draw_kernels(kernels, f"{run.name}, first layer")
-
-
-def count_confusions(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, classes) counts; row: the true class, column: the predicted one."""
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts

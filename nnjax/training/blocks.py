@@ -56,7 +56,7 @@ class Whole:
 
     def __init__(self, data: Dataset, mesh: Mesh):
         arrays = _arrays(data)
-        row = order.whole(data.size("train"), mesh.size)[0]
+        row = order.whole(data.size("train"), mesh.size)
         if (row < 0).any():
             mask = (row >= 0).astype(np.float32)
             arrays = {name: array[row] for name, array in arrays.items()} | {"mask": mask}

@@ -73,8 +73,7 @@ def _nothing(learner: Any, data: Dataset | Stream) -> Callable:
     """``(state, batch) -> total`` of no examples."""
 
     def zeros(state: State, batch: Batch) -> metrics.Metrics:
-        shapes = jax.eval_shape(lambda: learner.evaluate(state, data.prepare(batch)))
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return metrics.nothing(lambda: learner.evaluate(state, data.prepare(batch)))
 
     return zeros
 

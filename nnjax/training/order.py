@@ -35,7 +35,7 @@ def is_ragged(examples: int, batch_size: int, multiple: int = 1) -> bool:
 
 
 def whole(examples: int, multiple: int = 1) -> np.ndarray:
-    """One batch of every example in order, int32 (1, row), padded with -1 to a multiple."""
-    row = np.full((1, -(-examples // multiple) * multiple), -1, np.int32)
-    row[0, :examples] = np.arange(examples)
+    """One batch of every example in order, int32 (row,), padded with -1 to a multiple."""
+    row = np.full(-(-examples // multiple) * multiple, -1, np.int32)
+    row[:examples] = np.arange(examples)
     return row

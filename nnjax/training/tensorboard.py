@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nnjax.metrics import NOT_METRICS
+
 SECONDS_BETWEEN_EVENTS = 0.1
 """Of a split measured more often than this, only the newest record in that time is written."""
-
-NOT_METRICS = ("step", "epoch", "split")
 
 
 class TensorBoard:

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from nnjax.data.dataset import Batch
 from nnjax.learners.state import State
-from nnjax.metrics import Metrics
+from nnjax.metrics import Metrics, nothing
 from nnjax.metrics import add as add_metrics
 
 NEVER = 2**31 - 1
@@ -45,9 +45,8 @@ class Carry:
 
 def start(learner: Any, state: State, example: Batch) -> Carry:
     """The carry before the first update: nothing measured, nothing diverged."""
-    totals = jax.eval_shape(learner.step, state, example)[1]
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), totals)
-    return Carry(state, zeros, jnp.full((), NEVER, jnp.int32))
+    totals = nothing(lambda *given: learner.step(*given)[1], state, example)
+    return Carry(state, totals, jnp.full((), NEVER, jnp.int32))
 
 
 def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:

@@ -6,8 +6,8 @@ import pytest
 from nnjax.data import Circles, Dataset, Digits
 from nnjax.figures import draw_report, predict
 from nnjax.figures.prediction import class_indices, predict_with_targets
-from nnjax.figures.report import count_confusions
 from nnjax.learners import Supervised
+from nnjax.metrics import confusion_matrix
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
 from nnjax.training import Experiment, Training, fit
@@ -77,7 +77,7 @@ def test_confusions_agree_with_the_accuracy(tmp_path):
     data = Digits().load()
     result, _ = trained(data, tmp_path, Digits())
     outputs, targets = predict_with_targets(result.learner, result.state, data, "test")
-    counts = count_confusions(targets, outputs.argmax(1), 10)
+    counts = confusion_matrix(outputs.argmax(1), targets, 10)
     accuracy = np.trace(counts) / counts.sum()
     assert accuracy == pytest.approx(result.summary["test"]["accuracy"], abs=1e-6)
 
