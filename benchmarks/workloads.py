@@ -84,10 +84,10 @@ def scaled(images: np.ndarray) -> np.ndarray:
 
 def epoch_order(workload: Workload, examples: int, epoch: int) -> np.ndarray:
     """The order of an epoch, int64 (examples,): the one that nnjax draws for itself."""
-    from nnjax.training import order
+    from nnjax.data import order
 
-    rows = order.batches(examples, workload.batch_size, seed=0, epoch=epoch).ravel()
-    return rows[rows >= 0].astype(np.int64)
+    del workload
+    return order.epoch_order(examples, seed=0, epoch=epoch).astype(np.int64)
 
 
 def initial_weights(workload: Workload, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:

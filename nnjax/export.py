@@ -62,7 +62,7 @@ def export(
     state = jax.device_put(state, jax.local_devices()[0])
     stored = data.stored["inputs"]
 
-    def function(inputs: jax.Array) -> jax.Array:
+    def function(inputs: Any) -> jax.Array:
         return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
 
     exported = _lower(function, stored)
@@ -176,10 +176,10 @@ def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 # Writing -----------------------------------------------------------------------------------------
 
 
-def _lower(function: Callable, stored: jax.ShapeDtypeStruct) -> Any:
+def _lower(function: Callable, stored: Any) -> Any:
     """Exports a function of (batch, *stored) for every platform, or else for the one at hand."""
     (batch,) = jax.export.symbolic_shape("batch")
-    inputs = jax.ShapeDtypeStruct((batch, *stored.shape), stored.dtype)
+    inputs = jax.tree.map(lambda one: jax.ShapeDtypeStruct((batch, *one.shape), one.dtype), stored)
     here = jax.default_backend().replace("gpu", "cuda")
     failure = None
     for platforms in (PLATFORMS, (here,)):
@@ -213,7 +213,7 @@ def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
         return {"shape": shape, "dtype": str(array.dtype)}
 
     return {
-        "inputs": describe(exported.in_avals[0]),
+        "inputs": jax.tree.map(describe, exported.in_tree.unflatten(exported.in_avals)[0][0]),
         "outputs": describe(exported.out_avals[0]),
         "classes": data.classes and list(data.classes),
         "platforms": list(exported.platforms),
@@ -238,7 +238,7 @@ def _write(file: Path, content: bytes) -> None:
 def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]) -> None:
     """Raises a ``UserError`` where the reloaded model is not the one that was saved."""
     stored = data.stored["inputs"]
-    inputs = _examples(stored)
+    inputs = _examples(stored, None if data.vocabulary is None else len(data.vocabulary))
     wanted = np.asarray(learner.predict(state, data.prepare({"inputs": inputs})["inputs"]))
     tolerance = TOLERANCE[getattr(learner, "precision", "float32")]
     tree = {**evaluation_params(learner, state), **state.model_state}
@@ -253,10 +253,17 @@ def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]
         raise UserError(f"{files[1]} reloads to other predictions, up to {apart:.2g} apart")
 
 
-def _examples(stored: jax.ShapeDtypeStruct) -> np.ndarray:
-    """Random inputs of a stored shape and dtype."""
+def _examples(stored: Any, vocabulary: int | None) -> Any:
+    """Random inputs of stored shapes and dtypes; ids are those of words."""
     random = np.random.default_rng(0)
-    shape = (CHECKED_EXAMPLES, *stored.shape)
-    if np.issubdtype(stored.dtype, np.integer):
-        return random.integers(0, min(255, np.iinfo(stored.dtype).max), shape, stored.dtype)
-    return random.normal(size=shape).astype(stored.dtype)
+
+    def draw(one: jax.ShapeDtypeStruct) -> np.ndarray:
+        shape = (CHECKED_EXAMPLES, *one.shape)
+        if one.dtype == bool:
+            return random.random(shape) < 0.5
+        if np.issubdtype(one.dtype, np.integer):
+            most = min(255, np.iinfo(one.dtype).max)
+            return random.integers(0, vocabulary or most, shape, one.dtype)
+        return random.normal(size=shape).astype(one.dtype)
+
+    return jax.tree.map(draw, stored)

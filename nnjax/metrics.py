@@ -16,12 +16,12 @@ from jax.typing import ArrayLike
 from nnjax.errors import choose
 from nnjax.losses import as_vectors
 
-Metric = Literal["accuracy", "top5_accuracy", "mean_absolute_error"]
+Metric = Literal["accuracy", "top5_accuracy", "sequence_accuracy", "mean_absolute_error"]
 
 NOT_METRICS = ("step", "epoch", "split")
 """What a record of a run holds beside metrics."""
 
-OF_CLASSES = ("accuracy", "top5_accuracy")
+OF_CLASSES = ("accuracy", "top5_accuracy", "sequence_accuracy")
 """The metrics that mean something for class labels only."""
 
 
@@ -39,7 +39,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: jax.Array, mask: jax.Array | None = None) -> "Mean":
-        """The mean of ``values`` (batch,) over the examples whose ``mask`` (batch,) is not 0."""
+        """The mean of ``values`` over those whose ``mask``, of the same shape, is not 0."""
         if mask is None:
             total = jnp.sum(values, dtype=jnp.float32)
             return cls(total, jnp.full_like(total, values.size))
@@ -73,6 +73,25 @@ def values(metrics: Metrics) -> dict[str, float]:
     return {name: metric.value() for name, metric in jax.device_get(dict(metrics)).items()}
 
 
+def counted(
+    values: jax.Array, targets: jax.Array, mask: jax.Array | None = None
+) -> jax.Array | None:
+    """Which of a batch's numbers count.
+
+    Args:
+      values: (batch,) one number per example, or (batch, time) one per target.
+      targets: of the batch; of class indices (batch, time) the negative ones are padding.
+      mask: (batch,), 0 for examples that do not count; None where all do.
+
+    Returns:
+      A mask of the shape of ``values``; None where every number counts.
+    """
+    if values.ndim == 1:
+        return mask
+    present = (targets >= 0).astype(jnp.float32)
+    return present if mask is None else present * mask[:, None]
+
+
 def class_index(outputs: jax.Array) -> jax.Array:
     """The predicted class: the largest of several outputs, or whether a single one is >= 1/2.
 
@@ -97,6 +116,17 @@ def accuracy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     return (class_index(outputs) == _labels(targets, outputs)).astype(jnp.float32)
 
 
+def sequence_accuracy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """1 where every class of a sequence is right, else 0; shape (batch,).
+
+    Args:
+      outputs: (batch, time, classes).
+      targets: (batch, time) class indices; negative ones are padding and may be anything.
+    """
+    right = (class_index(outputs) == targets) | (targets < 0)
+    return jnp.all(right, axis=tuple(range(1, targets.ndim))).astype(jnp.float32)
+
+
 def top_k_accuracy(outputs: jax.Array, targets: jax.Array, k: int = 5) -> jax.Array:
     """1 where the target is among the ``k`` largest outputs, else 0; shape (batch,)."""
     _, best = jax.lax.top_k(outputs, min(k, outputs.shape[-1]))
@@ -111,12 +141,13 @@ def mean_absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
 _FUNCTIONS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
     "accuracy": accuracy,
     "top5_accuracy": top_k_accuracy,
+    "sequence_accuracy": sequence_accuracy,
     "mean_absolute_error": mean_absolute_error,
 }
 
 
 def by_name(name: str | Callable) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """Returns the metric of that name, a function (predictions, targets) -> (batch,).
+    """Returns the metric of that name: a function (predictions, targets) -> a number per target.
 
     Raises:
       UserError: the name is unknown.

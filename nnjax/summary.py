@@ -102,7 +102,7 @@ def summarise(model: nn.Module, inputs: Any) -> Summary:
 
     Args:
       model: any Flax module called as ``model(inputs)`` or ``model(inputs, train=...)``.
-      inputs: an array or ``jax.ShapeDtypeStruct`` (batch, ...); the batch size does not matter.
+      inputs: arrays or ``jax.ShapeDtypeStruct`` (batch, ...); the batch size does not matter.
     """
     smaller, larger = (_trace(model, inputs, batch) for batch in BATCHES)
     calls, variables, counted = smaller
@@ -123,7 +123,7 @@ def summarise(model: nn.Module, inputs: Any) -> Summary:
 
 def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call], Any, list]:
     """Calls by module path, shapes of the variables, and products of a call with that batch."""
-    x = jax.ShapeDtypeStruct((batch, *inputs.shape[1:]), inputs.dtype)
+    x = jax.tree.map(lambda one: jax.ShapeDtypeStruct((batch, *one.shape[1:]), one.dtype), inputs)
     key = jax.eval_shape(lambda: jax.random.key(0))
     train: dict[str, Any] = (
         {"train": True} if "train" in inspect.signature(model.__call__).parameters else {}

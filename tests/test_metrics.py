@@ -94,3 +94,19 @@ def test_a_mean_without_a_mask_counts_every_example():
     mean = metrics.Mean.of(jnp.array([1.0, 2.0, 6.0], jnp.bfloat16))
     assert mean.total.dtype == jnp.float32
     assert (float(mean.count), mean.value()) == (3.0, 3.0)
+
+
+def test_padded_targets_do_not_count():
+    targets = jnp.array([[0, 1, -1], [2, -1, -1]])
+    values = jnp.ones((2, 3))
+    np.testing.assert_array_equal(metrics.counted(values, targets), [[1, 1, 0], [1, 0, 0]])
+    masked = metrics.counted(values, targets, jnp.array([0.0, 1.0]))
+    np.testing.assert_array_equal(masked, [[0, 0, 0], [1, 0, 0]])
+    assert metrics.counted(jnp.ones(2), targets) is None
+
+
+def test_a_sequence_is_right_where_all_of_it_is():
+    targets = jnp.array([[0, 1, 2], [0, 1, 2], [0, 1, -1], [0, 1, -1]])
+    said = jnp.array([[0, 1, 2], [0, 1, 1], [0, 1, 0], [1, 1, 0]])
+    right = metrics.sequence_accuracy(jax.nn.one_hot(said, 3), targets)
+    np.testing.assert_array_equal(right, [1, 0, 1, 0])

@@ -72,10 +72,10 @@ def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> 
 def _report_classes(console: Console, learner: Any, state: Any, data: Any, split: str) -> None:
     """Prints what the confusion matrix of a split says: each class, and the commonest mistakes."""
     from nnjax.figures.mistakes import decisions
-    from nnjax.figures.prediction import class_indices, predict_with_targets
+    from nnjax.figures.prediction import class_indices, flat, predict_with_targets
     from nnjax.metrics import confusion_matrix
 
-    outputs, targets = predict_with_targets(learner, state, data, split)
+    outputs, targets = flat(*predict_with_targets(learner, state, data, split))
     names = data.classes
     labels = class_indices(targets)
     counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(names)))

@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.preprocessing import Preprocess
+from nnjax.data.order import epoch_order
+from nnjax.data.preprocessing import Preprocess, ids
+from nnjax.data.vocabulary import Vocabulary
 from nnjax.errors import UserError
 
 Batch = Mapping[str, Any]
 """Arrays by name, all with the same number of examples along the first axis: ``inputs``,
-``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0)."""
+``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0).
+``inputs`` may itself be a dict of arrays. Ids of words are integers, and a negative one is padding:
+nothing is there."""
 
 SPLITS = ("train", "validation", "test")
 """The names of the splits, in the order in which they are shown."""
@@ -28,14 +34,19 @@ class Described:
     Attributes:
       stored: shape and dtype of one example as stored, by the array's name.
       classes: the names of the classes, in the order of the targets; None for a regression.
-      preprocess: applied to the inputs on the device, in training and evaluation.
+      preprocess: applied to the inputs on the device, in training and evaluation; None leaves ids
+        of words, or several arrays, as they are.
       augment: applied to the inputs on the device before ``preprocess``, in training only.
+      vocabulary: the words of the inputs, where these are ids.
+      target_vocabulary: the words of what is predicted word by word.
     """
 
-    stored: Mapping[str, jax.ShapeDtypeStruct]
+    stored: Mapping[str, Any]
     classes: tuple[str, ...] | None
-    preprocess: Preprocess
+    preprocess: Preprocess | None
     augment: Augment
+    vocabulary: Vocabulary | None = None
+    target_vocabulary: Vocabulary | None = None
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
@@ -43,9 +54,11 @@ class Described:
 
     @property
     def outputs(self) -> int:
-        """Number of outputs that a model of this data needs: classes, or numbers in a target."""
+        """Number of outputs that a model of this data needs: classes, words, or numbers."""
         if self.classes is not None:
             return len(self.classes)
+        if self.target_vocabulary is not None:
+            return len(self.target_vocabulary)
         shape = self.stored["targets"].shape
         return shape[-1] if shape else 1
 
@@ -56,15 +69,17 @@ class Described:
           batch: with ``inputs`` as stored.
           key: given in training, where it draws the augmentation; None in evaluation.
         """
+        if self.preprocess is None:
+            return {name: ids(array) for name, array in batch.items()}
         inputs = batch["inputs"] if key is None else self.augment(key, batch["inputs"])
         return {**batch, "inputs": self.preprocess(inputs)}
 
     def example(self, batch_size: int = 1) -> Any:
         """Shape and dtype of a batch as a learner takes it, without computing anything."""
-        stored = {
-            name: jax.ShapeDtypeStruct((batch_size, *one.shape), one.dtype)
-            for name, one in self.stored.items()
-        }
+        stored = jax.tree.map(
+            lambda one: jax.ShapeDtypeStruct((batch_size, *one.shape), one.dtype),
+            dict(self.stored),
+        )
         return jax.eval_shape(self.prepare, stored)
 
 
@@ -79,13 +94,17 @@ class Spec(Described):
       preprocess: as in :class:`Dataset`; where the source standardises, still without the mean and
         standard deviation.
       augment: as in :class:`Dataset`.
+      vocabulary: as in :class:`Dataset`.
+      target_vocabulary: as in :class:`Dataset`.
     """
 
-    stored: Mapping[str, jax.ShapeDtypeStruct]
+    stored: Mapping[str, Any]
     sizes: Mapping[str, int]
     classes: tuple[str, ...] | None = None
-    preprocess: Preprocess = field(default_factory=Preprocess)
+    preprocess: Preprocess | None = field(default_factory=Preprocess)
     augment: Augment = field(default_factory=Augment)
+    vocabulary: Vocabulary | None = None
+    target_vocabulary: Vocabulary | None = None
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
@@ -100,18 +119,24 @@ class Dataset(Described):
       splits: the arrays of each split, by its name ("train", "validation", "test"). Kept as they
         were stored (uint8 pixels, say): a quarter of the memory and of the traffic.
       classes: the names of the classes, in the order of the targets; None for a regression.
-      preprocess: applied to the inputs on the device, in training and evaluation.
+      preprocess: applied to the inputs on the device, in training and evaluation; None leaves ids
+        of words, or several arrays, as they are.
       augment: applied to the inputs on the device before ``preprocess``, in training only.
+      vocabulary: the words of the inputs, where these are ids.
+      target_vocabulary: the words of what is predicted word by word.
     """
 
     splits: Mapping[str, Batch]
     classes: tuple[str, ...] | None = None
-    preprocess: Preprocess = field(default_factory=Preprocess)
+    preprocess: Preprocess | None = field(default_factory=Preprocess)
     augment: Augment = field(default_factory=Augment)
+    vocabulary: Vocabulary | None = None
+    target_vocabulary: Vocabulary | None = None
 
     def __post_init__(self):
         for name, split in self.splits.items():
-            sizes = {key: len(array) for key, array in split.items()}
+            leaves = jax.tree.leaves_with_path(dict(split))
+            sizes = {path_name(path): len(array) for path, array in leaves}
             if len(set(sizes.values())) != 1:
                 raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")
         shapes = {name: _shapes(split) for name, split in self.splits.items()}
@@ -132,24 +157,50 @@ class Dataset(Described):
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
-        return len(self.splits[name]["inputs"]) if name in self.splits else 0
+        return len(jax.tree.leaves(dict(self.splits[name]))[0]) if name in self.splits else 0
 
     @property
-    def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]:
+    def stored(self) -> Mapping[str, Any]:
         """Shape and dtype of one training example as stored, by the array's name."""
         return one_of(self.split("train"))
+
+    def take(self, arrays: Batch, index: ArrayLike) -> Batch:
+        """Makes a batch of the arrays of a split; pure, to be called under ``jit``.
+
+        Args:
+          arrays: of a split, on the device.
+          index: int32 (batch,) of examples; one out of range gives some example or other.
+        """
+        return jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), dict(arrays))
+
+    def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
+        """The order in which an epoch goes through the training examples, int32 (examples,).
+
+        Args:
+          seed: of the data order.
+          epoch: counted from 0.
+          batch_size: examples of an update.
+        """
+        del batch_size
+        return epoch_order(self.size("train"), seed, epoch)
 
 
 def _shapes(arrays: Batch) -> dict[str, tuple[int, ...]]:
     """The shape of one example."""
-    return {name: one.shape for name, one in sorted(one_of(arrays).items())}
+    leaves = jax.tree.leaves_with_path(one_of(arrays))
+    return {path_name(path): one.shape for path, one in leaves}
 
 
-def one_of(arrays: Batch) -> dict[str, jax.ShapeDtypeStruct]:
+def path_name(path: Any) -> str:
+    """The name of an array in a batch, such as ``inputs`` or ``inputs.source``."""
+    return ".".join(str(part.key) for part in path)
+
+
+def one_of(arrays: Batch) -> dict[str, Any]:
     """Shape and dtype of one example of a batch or split."""
-    return {
-        name: jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for name, array in arrays.items()
-    }
+    return jax.tree.map(
+        lambda array: jax.ShapeDtypeStruct(array.shape[1:], array.dtype), dict(arrays)
+    )
 
 
 @runtime_checkable
@@ -194,15 +245,21 @@ class BatchIterator(Protocol):
 class Stream(Protocol):
     """Data that does not fit in memory, or must be decoded: batches one after another.
 
-    ``stored``, ``classes``, ``outputs``, ``size``, ``prepare`` and ``example`` are those of
-    :class:`Described`.
+    ``stored``, ``classes``, the vocabularies, ``outputs``, ``size``, ``prepare`` and ``example``
+    are those of :class:`Described`.
     """
 
     @property
-    def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]: ...
+    def stored(self) -> Mapping[str, Any]: ...
 
     @property
     def classes(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def vocabulary(self) -> Vocabulary | None: ...
+
+    @property
+    def target_vocabulary(self) -> Vocabulary | None: ...
 
     @property
     def outputs(self) -> int: ...
@@ -231,11 +288,11 @@ def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
     Returns:
       The batch with a ``mask`` of float32 (batch_size,).
     """
-    count = len(batch["inputs"])
+    count = len(jax.tree.leaves(batch["inputs"])[0])
     missing = batch_size - count
     mask = np.asarray(batch.get("mask", np.ones(count, np.float32)), np.float32)
     if missing:
         index = np.concatenate([np.arange(count), np.zeros(missing, np.int64)])
-        batch = {name: np.asarray(array)[index] for name, array in batch.items()}
+        batch = jax.tree.map(lambda array: np.asarray(array)[index], dict(batch))
         mask = np.concatenate([mask, np.zeros(missing, np.float32)])
     return {**batch, "mask": mask}

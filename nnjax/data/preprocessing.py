@@ -1,7 +1,7 @@
 """Preprocessing of inputs on the device: scaling, standardising, a fixed permutation."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,15 @@ class Preprocess:
         if self.scale is not None:
             return self.scale
         return 1 / 255 if dtype == np.uint8 else 1.0
+
+
+def ids(tree: Any) -> Any:
+    """Ids of words as models take them: every integer array of a pytree as int32."""
+
+    def cast(leaf: jax.Array) -> jax.Array:
+        return leaf.astype(jnp.int32) if jnp.issubdtype(leaf.dtype, jnp.integer) else leaf
+
+    return jax.tree.map(cast, tree)
 
 
 def permute(inputs: Array, seed: int) -> Array:

@@ -47,7 +47,16 @@ def _batches(data: Dataset | Stream, split: str) -> Iterator[Batch]:
     arrays = data.split(split)
     size = min(BATCH, data.size(split))
     for first in range(0, data.size(split), size):
-        yield pad({name: array[first : first + size] for name, array in arrays.items()}, size)
+        index = np.arange(first, min(first + size, data.size(split)), dtype=np.int32)
+        yield pad(data.take(arrays, index), size)
+
+
+def flat(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of sequences, every element that has a target is an example: (n, outputs) and (n,)."""
+    if outputs.ndim < 3:
+        return outputs, targets
+    present = targets >= 0
+    return outputs[present], targets[present]
 
 
 def class_indices(targets: np.ndarray) -> np.ndarray:

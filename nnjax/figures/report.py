@@ -18,7 +18,7 @@ from nnjax.figures.kernels import draw_kernels, first_layer_kernels
 from nnjax.figures.learning_curves import draw_learning_curves
 from nnjax.figures.mistakes import decisions, draw_mistakes
 from nnjax.figures.mosaic import is_image
-from nnjax.figures.prediction import class_indices, predict_with_targets
+from nnjax.figures.prediction import class_indices, flat, predict_with_targets
 from nnjax.figures.regression import draw_regression
 from nnjax.figures.style import save
 from nnjax.metrics import confusion_matrix
@@ -52,9 +52,11 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
     importing = threading.Thread(target=import_matplotlib)
     importing.start()
     split = next(name for name in SHOWN if data.size(name))
-    outputs, targets = predict_with_targets(result.learner, result.state, data, split)
+    predicted = None
+    if data.target_vocabulary is None:
+        predicted = predict_with_targets(result.learner, result.state, data, split)
     importing.join()
-    figures = _figures(result, data, run, split, outputs, targets)
+    figures = _figures(result, data, run, split, predicted)
     return [save(figure, run.figures / f"{name}.png") for name, figure in figures if figure]
 
 
@@ -65,12 +67,19 @@ def import_matplotlib() -> None:
 
 
 def _figures(
-    result: Any, data: Dataset | Stream, run: Run, split: str, outputs: np.ndarray, targets: Any
+    result: Any,
+    data: Dataset | Stream,
+    run: Run,
+    split: str,
+    predicted: tuple[np.ndarray, np.ndarray] | None,
 ) -> Iterator[tuple[str, Any]]:
-    """The name and the figure (or None) of each picture."""
+    """The name and the figure (or None) of each picture; of text only the learning curves."""
     records = run.read_metrics()
     if records:
         yield "learning_curves", draw_learning_curves(records, result.summary, run.name)
+    if predicted is None:
+        return
+    outputs, targets = flat(*predicted)
     if data.classes is None:
         title = f"{run.name}, {split}: predicted against true"
         yield "regression", draw_regression(targets, outputs, title)
@@ -84,7 +93,7 @@ def _classifier_figures(
 ) -> Iterator[tuple[str, Any]]:
     assert data.classes is not None
     title = f"{run.name}, {split}"
-    shape = data.example()["inputs"].shape[1:]
+    shape = _shape(data)
     if isinstance(data, Dataset) and shape == (2,):
         yield "decision_boundary", _decision_boundary(result, data, run.name)
     counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(data.classes)))
@@ -94,6 +103,11 @@ def _classifier_figures(
     if isinstance(data, Dataset) and is_image(shape):
         images = np.asarray(data.split(split)["inputs"])
         yield "mistakes", draw_mistakes(images, labels, outputs, data.classes, f"{title} mistakes")
+
+
+def _shape(data: Dataset | Stream) -> tuple[int, ...]:
+    """The shape of one example's inputs; () where these are several arrays."""
+    return getattr(data.example()["inputs"], "shape", (1,))[1:]
 
 
 def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
@@ -116,7 +130,7 @@ def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
 
 
 def _kernel_figures(result: Any, data: Dataset | Stream, run: Run) -> Iterator[tuple[str, Any]]:
-    shape = data.example()["inputs"].shape[1:]
+    shape = _shape(data)
     if not is_image(shape):
         return
     params = evaluation_params(result.learner, result.state)

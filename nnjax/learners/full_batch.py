@@ -65,7 +65,7 @@ class FullBatch:
           UserError: the model is too large for the solver.
         """
         state = self._supervised().init(key, example)
-        batch = {name: jnp.zeros(array.shape, array.dtype) for name, array in example.items()}
+        batch = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), dict(example))
         objective = self._objective(state, batch)
         return dataclasses.replace(state, optimizer_state=self.solver.init(objective, state.params))
 

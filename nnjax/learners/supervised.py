@@ -55,10 +55,10 @@ class Supervised:
 
         Args:
           key: typed PRNG key (``jax.random.key(seed)``).
-          example: a batch, or its shapes; only the shape and dtype of ``inputs`` matter.
+          example: a batch, or its shapes; only shapes and dtypes of ``inputs`` matter.
         """
         params_key, state_key = jax.random.split(key)
-        inputs = jnp.zeros(example["inputs"].shape, example["inputs"].dtype)
+        inputs = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), example["inputs"])
         variables = dict(self.model.init({"params": params_key}, inputs, train=False))
         params = variables.pop("params")
         return State(
@@ -78,7 +78,8 @@ class Supervised:
           state: the state before.
           batch: ``inputs`` (batch, ...), ``targets`` and an optional ``mask`` (batch,). What is
             masked counts for nothing in loss and metrics; its inputs must be finite, for what a
-            model computes across examples (a batch normalisation) sees them.
+            model computes across examples (a batch normalisation) sees them. Of class indices
+            (batch, time), each is an example of its own, and negative ones count for nothing.
           axis_name: the mapped axis when called under ``jax.pmap`` or ``jax.shard_map``, each
             device with its own part of the batch: gradients and metrics are those of the whole.
 
@@ -113,7 +114,7 @@ class Supervised:
         return losses.predictions(self.loss, self.outputs(state, inputs))
 
     def outputs(self, state: State, inputs: jax.Array) -> jax.Array:
-        """The model's outputs in evaluation, float32 (batch, outputs); logits for a cross-entropy.
+        """The model's outputs in evaluation, float32 (batch, ..., outputs); logits, mostly.
 
         Uses the averaged parameters where the optimizer keeps an average.
         """
@@ -162,7 +163,7 @@ class Supervised:
         return objective, (measured, model_state)
 
     def _losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """The loss of each example, (batch,)."""
+        """The loss of each target, (batch,) or (batch, time)."""
         loss = losses.by_name(self.loss)
         if is_plain(self.label_smoothing, 0):
             return loss(outputs, targets)
@@ -170,11 +171,12 @@ class Supervised:
 
     def _measure(self, values: jax.Array, outputs: jax.Array, batch: Batch) -> dict[str, Mean]:
         """The loss and every other metric of a batch."""
-        mask = batch.get("mask")
-        measured = {"loss": Mean.of(values, mask)}
+        targets, mask = batch["targets"], batch.get("mask")
+        measured = {"loss": Mean.of(values, measures.counted(values, targets, mask))}
         predicted = losses.predictions(self.loss, outputs)
         for name in self.metrics:
-            measured[name] = Mean.of(measures.by_name(name)(predicted, batch["targets"]), mask)
+            numbers = measures.by_name(name)(predicted, targets)
+            measured[name] = Mean.of(numbers, measures.counted(numbers, targets, mask))
         return measured
 
 

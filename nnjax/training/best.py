@@ -41,7 +41,9 @@ def make_monitor(name: str, learner: Any, data: Dataset | Stream) -> Monitor | N
     if name == "none" or (name == "auto" and not data.size("validation")):
         return None
     if name == "auto":
-        return Monitor("validation", "accuracy" if "accuracy" in measured else "loss")
+        # Of the next word several are right, so the likelihood says more than the accuracy.
+        classifies = data.classes is not None and "accuracy" in measured
+        return Monitor("validation", "accuracy" if classifies else "loss")
     split, _, metric = name.partition(" ")
     if not data.size(split) or metric not in measured:
         splits = [split for split in SPLITS if data.size(split)]

@@ -55,12 +55,11 @@ class Whole:
     updates = NEVER
 
     def __init__(self, data: Dataset, mesh: Mesh):
-        arrays = _arrays(data)
         row = order.whole(data.size("train"), mesh.size)
+        batch = dict(data.take(_arrays(data), row))
         if (row < 0).any():
-            mask = (row >= 0).astype(np.float32)
-            arrays = {name: array[row] for name, array in arrays.items()} | {"mask": mask}
-        self._data = jax.device_put(arrays, devices.split_batch(mesh))
+            batch["mask"] = (row >= 0).astype(np.float32)
+        self._data = jax.device_put(batch, devices.split_batch(mesh))
 
     def get(self, block: int) -> Any:
         del block
@@ -82,7 +81,8 @@ class Gathered:
         self._mesh = mesh
         self._everywhere = devices.replicated(mesh)
         self._examples = jax.device_put(_arrays(data), self._everywhere)
-        self._rows = Rows(data.size("train"), training, mesh.size)
+        self._take = data.take
+        self._rows = Rows(data, training, mesh.size)
         self._ahead = _Ahead(self._draw)
 
     def get(self, block: int) -> Any:
@@ -92,11 +92,8 @@ class Gathered:
         index = data["rows"][row]
         if self._mesh.size > 1:
             index = jax.lax.with_sharding_constraint(index, devices.split_batch(self._mesh))
-        batch = {
-            name: jnp.take(array, index, axis=0, mode="clip")
-            for name, array in data["examples"].items()
-        }
-        return batch | ({"mask": (index >= 0).astype(jnp.float32)} if self._rows.ragged else {})
+        batch = self._take(data["examples"], index)
+        return {**batch} | ({"mask": (index >= 0).astype(jnp.float32)} if self._rows.ragged else {})
 
     def close(self) -> None:
         self._ahead.close()
@@ -114,9 +111,11 @@ class Rows:
       ragged: whether a row may have places that no example fills.
     """
 
-    def __init__(self, examples: int, training: Training, multiple: int):
-        self._seed = training.seed if training.data_seed is None else training.data_seed
-        self._examples, self._batch, self._multiple = examples, training.batch_size, multiple
+    def __init__(self, data: Dataset, training: Training, multiple: int):
+        examples = data.size("train")
+        seed = training.seed if training.data_seed is None else training.data_seed
+        self._order = lambda epoch: data.order(seed, epoch, training.batch_size)
+        self._batch, self._multiple = training.batch_size, multiple
         self._per_epoch = training.steps_per_epoch(examples)
         self.width = -(-self._batch // multiple) * multiple
         self.ragged = order.is_ragged(examples, self._batch, multiple)
@@ -135,7 +134,7 @@ class Rows:
 
     def _epoch(self, epoch: int) -> np.ndarray:
         if self._drawn is None or self._drawn[0] != epoch:
-            drawn = order.batches(self._examples, self._batch, self._seed, epoch, self._multiple)
+            drawn = order.batches(self._order(epoch), self._batch, self._multiple)
             self._drawn = (epoch, drawn)
         return self._drawn[1]
 
@@ -159,5 +158,5 @@ class _Ahead:
         self._thread.shutdown(cancel_futures=True)
 
 
-def _arrays(data: Dataset) -> dict[str, np.ndarray]:
-    return {name: np.asarray(array) for name, array in data.split("train").items()}
+def _arrays(data: Dataset) -> dict[str, Any]:
+    return jax.tree.map(np.asarray, dict(data.split("train")))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from rich.table import Table
 
-from nnjax.data.dataset import SPLITS, specification
+from nnjax.data.dataset import SPLITS, path_name, specification
 from nnjax.summary import Summary, summarise
 from nnjax.training.experiment import Experiment, fit_to_data
 
@@ -18,7 +18,7 @@ class Findings:
 
     Attributes:
       layers: the layer table.
-      inputs: shape and dtype of a batch of inputs, as the model takes it.
+      inputs: shapes and dtypes of a batch of inputs, as the model takes it.
       examples: number of examples of each split.
       steps: updates in the whole run.
       steps_per_epoch: updates in one pass over the training data.
@@ -28,7 +28,7 @@ class Findings:
     """
 
     layers: Summary
-    inputs: jax.ShapeDtypeStruct
+    inputs: Any
     examples: dict[str, int]
     steps: int
     steps_per_epoch: int
@@ -38,8 +38,9 @@ class Findings:
     def render(self) -> Table:
         """The findings as a table."""
         table = Table(box=None, show_header=False, pad_edge=False)
-        shape = " x ".join(map(str, self.inputs.shape))
-        table.add_row("batch", f"{shape} {self.inputs.dtype}")
+        for path, array in jax.tree.leaves_with_path(self.inputs):
+            shape = " x ".join(map(str, array.shape))
+            table.add_row(f"batch {path_name(path)}".strip(), f"{shape} {array.dtype}")
         for split, count in self.examples.items():
             table.add_row(f"{split} examples", f"{count:,}")
         table.add_row("updates", f"{self.steps:,} ({self.steps_per_epoch:,} an epoch)")

@@ -26,7 +26,7 @@ class Evaluator:
         self._arrays: dict[str, Batch] = {}
         spread = devices.split_batch(mesh)
         # Apart from the measuring, so that one program measures batches of every split.
-        self._take = jax.jit(_take, static_argnums=2, out_shardings=spread)
+        self._take = jax.jit(_taking(data), static_argnums=2, out_shardings=spread)
         self._measure = jax.jit(_measurement(learner, data))
         self._nothing = jax.jit(_nothing(learner, data), out_shardings=devices.replicated(mesh))
 
@@ -50,12 +50,12 @@ class Evaluator:
             return
         arrays = self._on_device(split)
         for first in range(0, examples, size):
-            yield self._take(arrays, np.int32(first), size)
+            yield self._take(arrays, np.int32(first), size, np.int32(examples))
 
     def _on_device(self, split: str) -> Batch:
         if split not in self._arrays:
             assert isinstance(self._data, Dataset)
-            arrays = {name: np.asarray(array) for name, array in self._data.split(split).items()}
+            arrays = jax.tree.map(np.asarray, dict(self._data.split(split)))
             self._arrays[split] = jax.device_put(arrays, devices.replicated(self._mesh))
         return self._arrays[split]
 
@@ -78,8 +78,13 @@ def _nothing(learner: Any, data: Dataset | Stream) -> Callable:
     return zeros
 
 
-def _take(arrays: Batch, first: jax.Array, size: int) -> Batch:
-    """The examples from ``first`` on, with a mask for the places past the end."""
-    index = first + jnp.arange(size)
-    batch = {name: jnp.take(array, index, axis=0, mode="clip") for name, array in arrays.items()}
-    return {**batch, "mask": (index < len(arrays["inputs"])).astype(jnp.float32)}
+def _taking(data: Dataset | Stream) -> Callable:
+    """``(arrays, first, size, examples) -> batch`` of the examples from ``first`` on, masked."""
+
+    def take(arrays: Batch, first: jax.Array, size: int, examples: jax.Array) -> Batch:
+        assert isinstance(data, Dataset)
+        index = first + jnp.arange(size, dtype=jnp.int32)
+        batch = data.take(arrays, index)
+        return {**batch, "mask": (index < examples).astype(jnp.float32)}
+
+    return take

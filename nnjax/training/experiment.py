@@ -32,12 +32,12 @@ class Experiment:
 
 
 def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any:
-    """Fills in what a learner takes from the data: the number of outputs, the schedule's length.
+    """Fills in what a learner takes from the data: numbers of outputs and words, the schedule.
 
     Args:
-      learner: a learner; ``model.outputs`` and ``optimizer.schedule.steps`` may be None, or there
-        may be no ``model`` and ``optimizer`` at all.
-      data: gives the number of outputs and of training examples.
+      learner: a learner; ``model.outputs``, ``model.vocabulary``, ``model.target_vocabulary`` and
+        ``optimizer.schedule.steps`` may be None, or there may be no ``model`` and ``optimizer``.
+      data: gives the numbers of outputs, of words and of training examples.
       training: gives the length of the run.
 
     Raises:
@@ -51,18 +51,28 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
         _check_full_batch(data, training)
     fitted: dict[str, Any] = {}
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
-    if model is not None and getattr(model, "outputs", 0) is None:
-        fitted["model"] = model = dataclasses.replace(model, outputs=data.outputs)
+    if model is not None:
+        fitted["model"] = model = _fit_model(model, data)
     _check_outputs(model, getattr(learner, "loss", None), data)
     if optimizer is not None:
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, **fitted)
 
 
+def _fit_model(model: Any, data: Dataset | Stream) -> Any:
+    """Fills in the fields of a model that are None and that the data determines."""
+    found = {"outputs": data.outputs}
+    for name in ("vocabulary", "target_vocabulary"):
+        if (vocabulary := getattr(data, name, None)) is not None:
+            found[name] = len(vocabulary)
+    missing = {name: count for name, count in found.items() if getattr(model, name, 0) is None}
+    return dataclasses.replace(model, **missing) if missing else model
+
+
 def _check_metrics(names: tuple[str, ...], data: Dataset | Stream) -> None:
     """Refuses the accuracy of a regression: near 0 always, it would decide which state is best."""
     needless = [name for name in names if name in OF_CLASSES]
-    if needless and data.classes is None:
+    if needless and data.classes is None and getattr(data, "target_vocabulary", None) is None:
         raise UserError(
             f"the data has no classes to measure the {needless[0]} of; set metrics to "
             "mean_absolute_error"

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,6 +55,7 @@ def fit(
     run: Run | None = None,
     progress: Progress | None = None,
     resume: bool = False,
+    observe: Callable[[Any, State, int], None] | None = None,
 ) -> Result:
     """Trains a learner on data.
 
@@ -64,13 +66,15 @@ def fit(
       run: the run directory that receives metrics and checkpoints; None keeps nothing.
       progress: the display; None shows nothing.
       resume: go on from the newest checkpoint of ``run``.
+      observe: called as ``observe(learner, state, step)`` after each evaluation, to draw samples,
+        say; the state must not be kept, for the next update takes its memory.
 
     Raises:
       Diverged: the loss became NaN or infinite; the message names the step and the last checkpoint.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
       UserError: the options do not fit the data or the machine.
     """
-    loop = _Loop(learner, data, training, run, progress)
+    loop = _Loop(learner, data, training, run, progress, observe)
     try:
         loop.begin(resume)
         with requests() as request:
@@ -87,8 +91,9 @@ def fit(
 class _Loop:
     """A training run in progress."""
 
-    def __init__(self, learner, data, training: Training, run: Run | None, progress):
+    def __init__(self, learner, data, training: Training, run: Run | None, progress, observe):
         self.began = time.perf_counter()
+        self.observe = observe
         self.data, self.training, self.run, self.progress = data, training, run, progress
         self.mesh = devices.make_mesh(training.devices)
         self.learner = fit_to_data(learner, data, training)
@@ -123,6 +128,7 @@ class _Loop:
         if resume:
             self._restore()
         if self.run:
+            self.run.record_data(self.data)
             self.run.write_summary({"status": "running"})
             self.tensorboard = TensorBoard(self.run.tensorboard, after_step=self.step)
         self.compile_seconds = self.feed.compile(self.carry)
@@ -197,6 +203,8 @@ class _Loop:
             self._write("train", train)
             validation = self._evaluate()
             self._write_timing()
+            if self.observe:
+                self.observe(self.learner, self.carry.state, self.step)
             zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
             self.carry = dataclasses.replace(self.carry, totals=zeros)
         if self.progress:

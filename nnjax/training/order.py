@@ -2,24 +2,20 @@
 
 import numpy as np
 
-from nnjax.data.order import epoch_order
 
-
-def batches(examples: int, batch_size: int, seed: int, epoch: int, multiple: int = 1) -> np.ndarray:
-    """Draws the batches of one epoch, every example once.
+def batches(order: np.ndarray, batch_size: int, multiple: int = 1) -> np.ndarray:
+    """Cuts the order of one epoch into batches, every example once.
 
     Args:
-      examples: size of the training split.
+      order: int32 (examples,), the examples as an epoch goes through them.
       batch_size: examples an update.
-      seed: of the data order.
-      epoch: counted from 0.
       multiple: rows are padded to a multiple of this, the number of devices that share a batch.
 
     Returns:
       int32 (updates, row): indices of examples. Places that no example fills, at the end of a row,
       are -1.
     """
-    order = epoch_order(examples, seed, epoch)
+    examples = len(order)
     updates = -(-examples // batch_size)
     row = -(-batch_size // multiple) * multiple
     padded = np.full((updates, row), -1, np.int32)

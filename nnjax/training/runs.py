@@ -4,6 +4,7 @@
 
 * ``config.json``: the config, see :mod:`nnjax.training.config_json`;
 * ``config.py``: the file that the config came from, where that is the user's own;
+* ``data.json``: what is known of the data, see :mod:`nnjax.training.data_json`;
 * ``environment.json``: versions, devices, seed, git revision, command line;
 * ``metrics.jsonl``: a record a line, nothing in it that differs from one execution to the next, so
   that a run resumed after a kill ends with the same bytes as one never stopped;
@@ -21,14 +22,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from nnjax.data.dataset import Dataset, Spec, Stream
 from nnjax.errors import UserError
-from nnjax.training import config_json, environment, json_files
+from nnjax.training import config_json, data_json, environment, json_files
 from nnjax.training.json_lines import JsonLines
 
 Status = Literal["running", "finished", "interrupted", "failed", "diverged"]
 
 CONFIG = "config.json"
 CONFIG_FILE = "config.py"
+DATA = "data.json"
 ENVIRONMENT = "environment.json"
 SUMMARY = "summary.json"
 FOLDERS = ("checkpoints", "figures", "tensorboard")
@@ -147,6 +150,34 @@ class Run:
         """What ``environment.json`` says."""
         return json_files.read(self.directory / ENVIRONMENT)
 
+    # Data
+
+    def record_data(self, data: Dataset | Stream) -> None:
+        """Writes down what the data is; where that was done before, checks that it still is.
+
+        Raises:
+          UserError: the data is not what the run began with; the disk is full or read-only.
+        """
+        saved = self.read_data()
+        if saved is None:
+            json_files.write(self.directory / DATA, data_json.to_json(data))
+        else:
+            data_json.check_same(saved, data, sizes=True)
+
+    def read_data(self) -> Spec | None:
+        """What the run knows of its data; None where nothing was written down yet.
+
+        Raises:
+          UserError: the file is damaged.
+        """
+        path = self.directory / DATA
+        if not path.is_file():
+            return None
+        try:
+            return data_json.from_json(json_files.read(path))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
     # Records
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
@@ -264,7 +295,7 @@ def _is_skeleton(directory: Path, besides: tuple[str, ...] = ()) -> bool:
       besides: names of more files that it may hold.
     """
     inside = list(directory.iterdir()) if directory.is_dir() else []
-    written = (ENVIRONMENT, SUMMARY, CONFIG_FILE)
+    written = (ENVIRONMENT, SUMMARY, CONFIG_FILE, DATA)
     return all(
         path.name in (*written, *besides)
         # What is written is first a hidden file of the same name.

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.learners.state import State
-from nnjax.training import best, devices, updates
+from nnjax.training import best, data_json, devices, updates
 from nnjax.training.checkpoints import Checkpoints
 from nnjax.training.experiment import Experiment, fit_to_data
 from nnjax.training.options import Training
@@ -58,8 +58,10 @@ def read_trained(
       The learner fitted to the data, the state on one device, and the step the state is of.
 
     Raises:
-      UserError: the run has no checkpoint.
+      UserError: the run has no checkpoint, or was trained on other data.
     """
+    if (saved := run.read_data()) is not None:
+        data_json.check_same(saved, data, sizes=False)
     training = dataclasses.replace(experiment.training, devices=1)
     learner = fit_to_data(experiment.learner, data, training)
     monitor = best.make_monitor(training.monitor, learner, data)

@@ -68,3 +68,45 @@ def test_only_training_batches_are_augmented():
     data = Dataset({"train": batch}, None, Preprocess(scale=2.0), Augment(shift=2))
     np.testing.assert_array_equal(data.prepare(batch)["inputs"], 2.0 * images)
     assert np.any(np.asarray(data.prepare(batch, jax.random.key(0))["inputs"]) != 2.0 * images)
+
+
+# Several arrays of inputs, ids of words -----------------------------------------------------------
+
+
+def pairs(count, source=4, target=3):
+    ids = np.arange(count * source, dtype=np.uint8).reshape(count, source)
+    inputs = {"source": ids, "target": np.full((count, target), -1, np.int16)}
+    return {"inputs": inputs, "targets": np.zeros((count, target), np.int16)}
+
+
+def test_inputs_may_be_several_arrays():
+    data = Dataset({"train": pairs(5), "test": pairs(2)}, preprocess=None)
+    assert (data.size("train"), data.size("test")) == (5, 2)
+    taken = data.take(data.split("train"), np.array([3, 1]))
+    np.testing.assert_array_equal(taken["inputs"]["source"][:, 0], [12, 4])
+    padded = pad(data.split("test"), 3)
+    assert padded["inputs"]["source"].shape == (3, 4)
+    np.testing.assert_array_equal(padded["mask"], [1, 1, 0])
+
+
+def test_ids_become_int32_and_keep_their_padding():
+    data = Dataset({"train": pairs(5)}, preprocess=None)
+    example = data.example(2)
+    assert {leaf.dtype for leaf in jax.tree.leaves(example)} == {np.dtype(np.int32)}
+    assert example["inputs"]["target"].shape == (2, 3)
+    assert np.all(data.prepare(data.split("train"))["inputs"]["target"] == -1)
+
+
+def test_the_arrays_within_inputs_must_agree_too():
+    uneven = pairs(3)
+    uneven["inputs"]["source"] = uneven["inputs"]["source"][:2]
+    with pytest.raises(UserError, match=r"'inputs.source': 2"):
+        Dataset({"train": uneven}, preprocess=None)
+    with pytest.raises(UserError, match="split 'test' has examples of"):
+        Dataset({"train": pairs(3), "test": pairs(3, source=5)}, preprocess=None)
+
+
+def test_an_index_past_the_end_gives_some_example():
+    data = Dataset({"train": pairs(3)}, preprocess=None)
+    taken = data.take(data.split("train"), np.array([2, 3, -1]))
+    assert taken["inputs"]["source"].shape == (3, 4)

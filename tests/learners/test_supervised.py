@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -253,3 +254,52 @@ def test_predictions_are_probabilities(batch):
 def test_values_out_of_range_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         dataclasses.replace(LEARNER, **options)
+
+
+# Sequences: a target for each element -------------------------------------------------------------
+
+
+class Elementwise(nn.Module):
+    """A linear classifier of every element of a sequence."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return nn.Dense(3)(x)
+
+
+def sequences(padding):
+    generator = np.random.default_rng(1)
+    inputs = generator.normal(size=(4, 5, 2)).astype(np.float32)
+    targets = generator.integers(0, 3, (4, 5)).astype(np.int32)
+    targets[1, 3:] = -1
+    targets[2] = -1
+    inputs = np.pad(inputs, ((0, 0), (0, padding), (0, 0)), constant_values=7.0)
+    return {
+        "inputs": inputs,
+        "targets": np.pad(targets, ((0, 0), (0, padding)), constant_values=-1),
+    }
+
+
+def test_padding_of_sequences_changes_no_update_and_no_metric():
+    learner = Supervised(Elementwise(), metrics=("accuracy", "sequence_accuracy"))
+    state = learner.init(jax.random.key(0), sequences(0))
+    after, measured = learner.step(state, sequences(0))
+    padded_after, padded = learner.step(state, sequences(6))
+    assert float(measured["loss"].count) == 4 * 5 - 2 - 5 == float(padded["loss"].count)
+    for name in measured:
+        assert padded[name].value() == pytest.approx(measured[name].value(), rel=1e-6)
+    for ours, theirs in zip(
+        jax.tree.leaves(after.params), jax.tree.leaves(padded_after.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_the_loss_of_sequences_is_the_mean_over_their_targets():
+    learner, batch = Supervised(Elementwise()), sequences(0)
+    state = learner.init(jax.random.key(0), batch)
+    logits = learner.model.apply({"params": state.params}, batch["inputs"])
+    present = batch["targets"] >= 0
+    expected = optax.softmax_cross_entropy_with_integer_labels(
+        logits[present], batch["targets"][present]
+    ).mean()
+    assert learner.evaluate(state, batch)["loss"].value() == pytest.approx(float(expected), rel=1e-6)

@@ -331,3 +331,13 @@ def test_fit_outside_the_main_thread():
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(fit, LEARNER, DATA, Training(epochs=1, batch_size=10)).result()
     assert_same_bits(result.state, train(epochs=1).state)
+
+
+def test_an_observer_sees_every_evaluation():
+    seen = []
+
+    def observe(learner, state, step):
+        seen.append((step, int(state.step), learner.model.outputs))
+
+    fit(LEARNER, DATA, Training(epochs=2, batch_size=20), observe=observe)
+    assert seen == [(3, 3, 2), (6, 6, 2)]
