@@ -5,57 +5,92 @@ A *source* (``Mnist``, ``Blobs``, ``Idx`` ...) is a frozen dataclass of options 
 """
 
 from nnjax.data.augmentation import Augment
+from nnjax.data.buckets import Bucketed
 from nnjax.data.cifar10 import Cifar10
 from nnjax.data.dataset import Batch, Dataset, Source, Spec, Stream, specification
+from nnjax.data.digit_names import DigitNames
 from nnjax.data.idx import Idx
 from nnjax.data.image_folder import ImageFolder
 from nnjax.data.importing import import_folder
+from nnjax.data.labelled import LabelledText
 from nnjax.data.mnist import Mnist
 from nnjax.data.npz import Npz
+from nnjax.data.parallel import ParallelText
 from nnjax.data.preprocessing import Preprocess
+from nnjax.data.python_code import PythonCode
 from nnjax.data.stream import RecordStream
 from nnjax.data.table import Csv
+from nnjax.data.tagged import TaggedText
+from nnjax.data.tasks import Adding, Addition, Copy, Parity
+from nnjax.data.text import Recipes, Text
 from nnjax.data.tfds import Tfds
 from nnjax.data.toys import Beach, Blobs, Circles, Diabetes, Digits
+from nnjax.data.vocabulary import Vocabulary
+from nnjax.data.windows import Windows
 
 NAMES = {
+    "adding": Adding,
+    "addition": Addition,
     "beach": Beach,
     "blobs": Blobs,
     "cifar10": Cifar10,
     "circles": Circles,
+    "copy": Copy,
     "csv": Csv,
     "diabetes": Diabetes,
+    "digit_names": DigitNames,
     "digits": Digits,
     "idx": Idx,
     "image_folder": ImageFolder,
+    "labelled_text": LabelledText,
     "mnist": Mnist,
     "npz": Npz,
+    "parallel_text": ParallelText,
+    "parity": Parity,
+    "python_code": PythonCode,
+    "recipes": Recipes,
+    "tagged_text": TaggedText,
+    "text": Text,
     "tfds": Tfds,
 }
 """The sources by the names that the command line gives them."""
 
 __all__ = [
     "NAMES",
+    "Adding",
+    "Addition",
     "Augment",
     "Batch",
     "Beach",
     "Blobs",
+    "Bucketed",
     "Cifar10",
     "Circles",
+    "Copy",
     "Csv",
     "Dataset",
     "Diabetes",
+    "DigitNames",
     "Digits",
     "Idx",
     "ImageFolder",
+    "LabelledText",
     "Mnist",
     "Npz",
+    "ParallelText",
+    "Parity",
     "Preprocess",
+    "PythonCode",
+    "Recipes",
     "RecordStream",
     "Source",
     "Spec",
     "Stream",
+    "TaggedText",
+    "Text",
     "Tfds",
+    "Vocabulary",
+    "Windows",
     "import_folder",
     "specification",
 ]

@@ -282,6 +282,10 @@ class Stream(Protocol):
         ...
 
 
+Known = Dataset | Stream | Spec
+"""Data, or what is known of it where it is not read."""
+
+
 def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
     """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of the first, masked.
 

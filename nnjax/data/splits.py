@@ -18,8 +18,8 @@ Place = tuple[str, slice]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Splits:
-    """Which examples to use, and how their inputs are preprocessed.
+class Selection:
+    """Which examples to use.
 
     Attributes:
       train: number of training examples, the first of what validation and test leave; None takes
@@ -29,17 +29,12 @@ class Splits:
       test: number of test examples: the first of the source's own test split, or the last of its
         training split where it has none. None takes the source's own split, or else a fifth.
       seed: shuffles the training examples before any are taken; None keeps their order.
-      standardise: subtract the mean of the training inputs and divide by their standard deviation,
-        of each channel of images, of each feature (the last axis) of anything else.
-      preprocess: what is done to the inputs on the device.
     """
 
     train: int | None = None
     validation: int | None = None
     test: int | None = None
     seed: int | None = None
-    standardise: bool = False
-    preprocess: Preprocess = field(default_factory=Preprocess)
 
     def places(self, sizes: Mapping[str, int]) -> dict[str, Place]:
         """Which examples of which stored split make up each split.
@@ -95,6 +90,20 @@ class Splits:
             name: {key: array[where] for key, array in stored[origin].items()}
             for name, (origin, where) in places.items()
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits(Selection):
+    """The same, and how the inputs are preprocessed.
+
+    Attributes:
+      standardise: subtract the mean of the training inputs and divide by their standard deviation,
+        of each channel of images, of each feature (the last axis) of anything else.
+      preprocess: what is done to the inputs on the device.
+    """
+
+    standardise: bool = False
+    preprocess: Preprocess = field(default_factory=Preprocess)
 
     def dataset(self, stored: Mapping[str, Batch], classes: tuple[str, ...] | None) -> Dataset:
         """The data set that the options make of the stored splits."""

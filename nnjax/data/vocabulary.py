@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Vocabulary:
     """
 
     words: tuple[str, ...]
-    tokeniser: Tokeniser = Tokeniser()
+    tokeniser: Tokeniser = field(default_factory=Tokeniser)
 
     def __post_init__(self):
         if not self.words:
@@ -122,7 +122,8 @@ class Vocabulary:
         if self.unknown is None and (ids < 0).any():
             word = words[int(np.argmax(ids < 0))]
             raise UserError(
-                f"{word!r} is none of the {len(self)} words of the vocabulary, which has no {UNKNOWN}"
+                f"{word!r} is none of the {len(self)} words of the vocabulary, and that has no "
+                f"{UNKNOWN}"
             )
         return ids
 
@@ -153,9 +154,9 @@ class Vocabulary:
         """
         if self.fingerprint != trained.fingerprint:
             raise UserError(
-                f"the vocabulary of the data ({len(self)} words, {self.fingerprint}) is not the one "
-                f"that the model was trained with ({len(trained)} words, {trained.fingerprint}); "
-                "give the same text and options as in training"
+                f"the vocabulary of the data ({len(self)} words, {self.fingerprint}) is not "
+                f"that of the trained model ({len(trained)} words, {trained.fingerprint}); "
+                "give the text and options of the training"
             )
 
     def save(self, path: Path) -> None:

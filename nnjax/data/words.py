@@ -9,7 +9,7 @@ from typing import Literal
 
 Level = Literal["characters", "words", "recipe"]
 
-WORD = re.compile(r"\n|\w+(?:['’-]\w+)*|[^\w\s]")
+WORD = re.compile(r"\n|\w+(?:['\u2019-]\w+)*|[^\w\s]")
 """A newline; letters and digits, also round an apostrophe or hyphen; one mark of punctuation."""
 
 CLOSING = frozenset(".,;:!?)]}%…”\n")

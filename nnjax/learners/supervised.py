@@ -17,6 +17,9 @@ from nnjax.optimizers import SGD, Optimizer
 from nnjax.precision import Precision, cast_floats
 from nnjax.traced import check_number, is_plain
 
+CARRY = "carry"
+"""The collection in which a model keeps the state that goes from a batch's rows to the next's."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Supervised:
@@ -90,7 +93,10 @@ class Supervised:
         params = _varying(state.params, axis_name)
         (_, (measured, model_state)), gradients = gradient(params, state, batch, axis_name)
         if axis_name is not None:
-            gradients, model_state = jax.lax.pmean((gradients, model_state), axis_name)
+            # The state that a recurrence carries on is each device's own: that of its rows.
+            shared = {name: part for name, part in model_state.items() if name != CARRY}
+            gradients, shared = jax.lax.pmean((gradients, shared), axis_name)
+            model_state = {**model_state, **shared}
             measured = jax.lax.psum(measured, axis_name)
         updates, optimizer_state = self.optimizer.build(state.params).update(
             gradients, state.optimizer_state, state.params

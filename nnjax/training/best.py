@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.data.dataset import SPLITS, Known
 from nnjax.errors import UserError
 
 SMALLER_IS_BETTER = ("loss", "mean_absolute_error")
@@ -31,7 +31,7 @@ class Monitor:
         return value < best if self.metric in SMALLER_IS_BETTER else value > best
 
 
-def make_monitor(name: str, learner: Any, data: Dataset | Stream) -> Monitor | None:
+def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
     """Reads the ``monitor`` option, such as "validation accuracy"; None where nothing decides.
 
     Raises:

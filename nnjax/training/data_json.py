@@ -10,11 +10,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import SPLITS, Dataset, Spec, Stream, path_name
+from nnjax.data.dataset import SPLITS, Known, Spec, path_name
 from nnjax.errors import UserError
 from nnjax.training import config_json
-
-Known = Dataset | Stream | Spec
 
 OPTIONS = ("preprocess", "vocabulary", "target_vocabulary")
 
@@ -79,11 +77,8 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
             raise UserError(f"the data has {now} {name}, the run was trained on {before}; {remedy}")
     for name in ("vocabulary", "target_vocabulary"):
         before, now = getattr(saved, name), getattr(data, name, None)
-        if before != now:
-            raise UserError(
-                f"the {name.replace('_', ' ')} of the data has {_words(now)}, that of the run "
-                f"{_words(before)}{_first_difference(before, now)}; {remedy}"
-            )
+        if before is not None and now is not None:
+            now.check(before)
     for split in SPLITS if sizes else ():
         before, now = saved.size(split), data.size(split)
         if before != now:
@@ -103,18 +98,3 @@ def _compared(saved: Known, data: Known) -> list[tuple[str, Any, Any]]:
 def _shapes(data: Known) -> str:
     leaves = jax.tree.leaves_with_path(dict(data.stored))
     return ", ".join(f"{path_name(path)} {one.shape}" for path, one in leaves)
-
-
-def _words(vocabulary: Any) -> str:
-    return "no words" if vocabulary is None else f"{len(vocabulary):,} words"
-
-
-def _first_difference(before: Any, now: Any) -> str:
-    """Where two vocabularies of one size part."""
-    if before is None or now is None or len(before) != len(now):
-        return ""
-    pairs = zip(before.words, now.words, strict=True)
-    return next(
-        (f" ({new!r} where the run has {old!r})" for old, new in pairs if old != new),
-        " (with other special words)",
-    )

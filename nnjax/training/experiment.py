@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import tyro
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.dataset import Dataset, Source, Stream
+from nnjax.data.dataset import Known, Source, Stream
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
 from nnjax.metrics import OF_CLASSES
@@ -31,7 +31,7 @@ class Experiment:
     script: Annotated[str, tyro.conf.Suppress] = "classification"
 
 
-def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any:
+def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     """Fills in what a learner takes from the data: numbers of outputs and words, the schedule.
 
     Args:
@@ -59,7 +59,7 @@ def fit_to_data(learner: Any, data: Dataset | Stream, training: Training) -> Any
     return dataclasses.replace(learner, **fitted)
 
 
-def _fit_model(model: Any, data: Dataset | Stream) -> Any:
+def _fit_model(model: Any, data: Known) -> Any:
     """Fills in the fields of a model that are None and that the data determines."""
     found = {"outputs": data.outputs}
     for name in ("vocabulary", "target_vocabulary"):
@@ -69,7 +69,7 @@ def _fit_model(model: Any, data: Dataset | Stream) -> Any:
     return dataclasses.replace(model, **missing) if missing else model
 
 
-def _check_metrics(names: tuple[str, ...], data: Dataset | Stream) -> None:
+def _check_metrics(names: tuple[str, ...], data: Known) -> None:
     """Refuses the accuracy of a regression: near 0 always, it would decide which state is best."""
     needless = [name for name in names if name in OF_CLASSES]
     if needless and data.classes is None and getattr(data, "target_vocabulary", None) is None:
@@ -79,7 +79,7 @@ def _check_metrics(names: tuple[str, ...], data: Dataset | Stream) -> None:
         )
 
 
-def _check_outputs(model: Any, loss: Any, data: Dataset | Stream) -> None:
+def _check_outputs(model: Any, loss: Any, data: Known) -> None:
     """Refuses too few outputs: one tells two classes apart, but a softmax of one is always 1."""
     outputs = 1 if isinstance(model, SingleNeuron) else getattr(model, "outputs", None)
     if outputs is None:
@@ -96,7 +96,7 @@ def _check_outputs(model: Any, loss: Any, data: Dataset | Stream) -> None:
         )
 
 
-def _check_full_batch(data: Dataset | Stream, training: Training) -> None:
+def _check_full_batch(data: Known, training: Training) -> None:
     """Refuses what would make the objective of a solver another function at every step."""
     if training.batch(data.size("train")) != data.size("train"):
         raise UserError(

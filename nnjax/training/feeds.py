@@ -1,6 +1,7 @@
 """Feeds: how training batches reach the updates, from memory or from a stream."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -114,7 +115,8 @@ class StreamFeed:
         # so that a run can go on with another number of devices.
         self._row = -(-batch // mesh.size) * mesh.size
         self._batches = data.train_batches(batch, self._seed)
-        self._program = updates.streamed_update(learner, data.prepare)
+        self._update = updates.streamed_update(learner, data.prepare)
+        self._programs: dict[Any, Any] = {}
         self._reader = ThreadPoolExecutor(1, "read-stream")
         self._next = None
         self._position = self._batches.get_state()
@@ -122,7 +124,7 @@ class StreamFeed:
     def compile(self, carry: Carry) -> float:
         batch, _ = self._ahead().result()
         began = time.perf_counter()
-        self._program = self._program.lower(carry, batch).compile()
+        self._program(carry, batch)
         return time.perf_counter() - began
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
@@ -131,8 +133,15 @@ class StreamFeed:
             batch, self._position = self._ahead().result()
             self._next = None
             self._ahead()
-            carry = self._program(carry, batch)
+            carry = self._program(carry, batch)(carry, batch)
         return carry
+
+    def _program(self, carry: Carry, batch: Batch) -> Callable[[Carry, Batch], Carry]:
+        """The update compiled for batches of this shape: of sequences there are several."""
+        shapes = tuple(array.shape for array in jax.tree.leaves(batch))
+        if shapes not in self._programs:
+            self._programs[shapes] = self._update.lower(carry, batch).compile()
+        return self._programs[shapes]
 
     def position(self) -> dict[str, Any]:
         """The position after the last batch that was *trained on*, not the last one read."""

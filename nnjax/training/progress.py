@@ -304,6 +304,8 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "status", str(summary["status"])
     if summary.get("best_step") is not None:
         yield "best step", f"{summary['best_step']:,} of {summary['steps']:,}"
+    for search, score in summary.get("bleu", {}).items():
+        yield f"BLEU, {search}", f"{score:.2f}"
     if "parameters" in summary:
         yield "parameters", f"{summary['parameters']:,}"
     if "seconds" in summary:

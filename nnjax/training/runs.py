@@ -10,7 +10,8 @@
   that a run resumed after a kill ends with the same bytes as one never stopped;
 * ``timings.jsonl``: what does differ, such as seconds;
 * ``summary.json``: the status and the final metrics;
-* ``checkpoints/``, ``figures/``, ``tensorboard/``.
+* ``checkpoints/``, ``figures/``, ``tensorboard/``;
+* ``samples/``: what a model that writes text wrote while it was trained.
 """
 
 import json
@@ -213,6 +214,19 @@ class Run:
           UserError: the disk is full or read-only.
         """
         self._metrics.keep(lambda record: record.get("step", 0) <= step)
+
+    # Samples
+
+    def write_sample(self, step: int, text: str) -> None:
+        """Keeps a text that the model wrote at a step, as ``samples/STEP.txt``.
+
+        Raises:
+          UserError: the disk is full or read-only.
+        """
+        folder = self.directory / "samples"
+        with json_files.disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+        json_files.replace(folder / f"{step}.txt", text.encode())
 
     # Summary
 

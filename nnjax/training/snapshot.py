@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from nnjax.data.dataset import Dataset, Stream
+from nnjax.data.dataset import Known
 from nnjax.errors import UserError
 from nnjax.learners.state import State
 from nnjax.training import best, data_json, devices, updates
@@ -17,9 +17,7 @@ from nnjax.training.options import Training
 from nnjax.training.runs import Run
 
 
-def initial_carry(
-    learner: Any, data: Dataset | Stream, training: Training, mesh: Mesh
-) -> updates.Carry:
+def initial_carry(learner: Any, data: Known, training: Training, mesh: Mesh) -> updates.Carry:
     """Draws the parameters from ``training.seed``, on every device of the mesh."""
     example = data.example(training.batch(data.size("train")))
     everywhere = devices.replicated(mesh)
@@ -43,7 +41,7 @@ def abstract(arrays: Any) -> Any:
 def read_trained(
     experiment: Experiment,
     run: Run,
-    data: Dataset | Stream,
+    data: Known,
     on_fallback: Callable[[str], None] = lambda message: None,
 ) -> tuple[Any, State, int]:
     """Reads the trained state of a run: the best where a metric was measured, else the newest.

@@ -29,8 +29,10 @@ def test_it_is_saved_and_parsed(source):
 
 
 @pytest.mark.parametrize(
-    "name", ["cifar10", "csv", "idx", "image_folder", "mnist", "npz"], ids=lambda name: name
-)
+    "name",
+    ["cifar10", "csv", "idx", "image_folder", "labelled_text", "mnist", "npz", "parallel_text",
+     "recipes", "tagged_text", "text"],
+)  # fmt: skip
 def test_files_are_named_by_path_and_their_absence_is_one_sentence(name, tmp_path):
     options = tyro.cli(NAMES[name], args=["--path", str(tmp_path / "nowhere")])
     assert options.path == Path(tmp_path / "nowhere")

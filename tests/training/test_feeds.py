@@ -2,12 +2,14 @@
 
 import threading
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.data import Dataset, RecordStream
+from nnjax.data import Bucketed, Dataset, RecordStream
+from nnjax.data.dataset import pad
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
@@ -153,3 +155,40 @@ def test_a_call_may_go_beyond_a_block(monkeypatch):
         feed.close()
     for one, other in zip(*ends, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+class Counting(nn.Module):
+    """Classifies by which words there are; padding is none."""
+
+    @nn.compact
+    def __call__(self, inputs, *, train=False):
+        words = jax.nn.one_hot(inputs, 6).sum(axis=1)
+        return nn.Dense(3)(words)
+
+
+class Uncut(Bucketed):
+    """The same batches, all as long as the longest."""
+
+    def _read(self, arrays, index, batch_size):
+        return pad({name: array[index] for name, array in arrays.items()}, batch_size)
+
+
+def test_batches_of_several_lengths_train_as_if_all_were_long():
+    generator = np.random.default_rng(0)
+    inputs = generator.integers(6, size=(23, 12), dtype=np.int8)
+    inputs[np.arange(12) >= generator.integers(1, 13, size=(23, 1))] = -1
+    split = {"inputs": inputs, "targets": generator.integers(3, size=23, dtype=np.int32)}
+    data = Dataset({"train": split, "test": split}, CLASSES, None)
+    learner = Supervised(Counting(), optimizer=SGD(learning_rate=0.1))
+    results = {}
+    for kind in (Bucketed, Uncut):
+        stream = kind(data, (4, 8, 12))
+        batches = stream.train_batches(5, seed=1)
+        widths = {next(batches)["inputs"].shape[1] for _ in range(10)}
+        assert widths == ({12} if kind is Uncut else {4, 8, 12})
+        results[kind] = fit(learner, stream, training())
+    for one, other in zip(*(leaves(result.state) for result in results.values()), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    for split in ("train", "test"):
+        one, other = (result.summary[split]["loss"] for result in results.values())
+        np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -1,0 +1,132 @@
+"""Texts with labels: topics, sentiments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnjax.data.buckets import Bucketed
+from nnjax.data.dataset import SPLITS, Batch, Dataset
+from nnjax.data.padding import encode_padded, longest, objects
+from nnjax.data.sequences import Sequences
+from nnjax.data.text_files import read_lines
+from nnjax.data.text_folder import read_class_files, read_class_folders, subfolders
+from nnjax.data.text_table import LabelledTexts, read_table
+from nnjax.errors import UserError, nearest
+from nnjax.traced import check_number
+
+
+@dataclass(frozen=True)
+class LabelledText(Sequences):
+    """Texts, each with the class it belongs to.
+
+    A CSV file, or a folder with one of:
+
+    * ``train.csv`` and perhaps ``validation.csv``, ``test.csv``. Where ``classes.txt`` lies there,
+      it names the classes, a line each, and labels are these names or their numbers from 1;
+    * a folder for each class with a ``.txt`` file for each text, or such folders in ``train``,
+      ``validation`` and ``test``;
+    * a file for each class with a line for each text, all named alike but for the ending, which is
+      the class: ``reviews.neg`` and ``reviews.pos``.
+
+    Attributes:
+      path: the file or folder.
+      label: the column of the labels in a CSV file: its name in the first line, or its number,
+        counted from 1, where that line has no names.
+      text: the columns of text, likewise, joined by spaces; none given are all others.
+      delimiter: what is between two columns.
+      maximum_length: longer texts are cut after so many words, or characters; None cuts none.
+    """
+
+    path: Path = Path("texts")
+    label: str = "1"
+    text: tuple[str, ...] = ()
+    delimiter: str = ","
+    maximum_length: int | None = None
+
+    def load(self) -> Dataset | Bucketed:
+        """Inputs (n, longest) ids padded with -1, targets (n,) int32.
+
+        Raises:
+          UserError: a file is missing or damaged, a label without text, or no class of training.
+        """
+        check_number("maximum length", self.maximum_length, at_least=1)
+        found, names = self._read(Path(self.path))
+        classes, places = _numbering(found["train"].labels, names)
+        splits = self.select(
+            {
+                name: {
+                    "inputs": objects(texts.texts),
+                    "targets": _targets(texts.labels, places, name),
+                }
+                for name, texts in found.items()
+            }
+        )
+        return self._encoded(splits, classes)
+
+    def _read(self, path: Path) -> tuple[dict[str, LabelledTexts], tuple[str, ...] | None]:
+        """The texts of each split, and the names of the classes where a file lists them."""
+        if not path.is_dir():
+            return {"train": self._table(path)}, None
+        tables = {split: path / f"{split}.csv" for split in SPLITS}
+        if tables["train"].exists():
+            found = {name: self._table(one) for name, one in tables.items() if one.exists()}
+            names = path / "classes.txt"
+            return found, tuple(read_lines(names, self.encoding)) if names.exists() else None
+        if (path / "train").is_dir():
+            places = {split: path / split for split in SPLITS if (path / split).is_dir()}
+            return {name: self._folder(place) for name, place in places.items()}, None
+        return {"train": self._folder(path)}, None
+
+    def _table(self, path: Path) -> LabelledTexts:
+        return read_table(path, self.label, self.text, self.delimiter, self.encoding)
+
+    def _folder(self, folder: Path) -> LabelledTexts:
+        read = read_class_folders if subfolders(folder) else read_class_files
+        return read(folder, self.encoding)
+
+    def _encoded(self, splits: Mapping[str, Batch], classes: tuple[str, ...]) -> Dataset | Bucketed:
+        split = self.tokeniser.split
+        cut = {
+            name: [split(text)[: self.maximum_length] for text in arrays["inputs"]]
+            for name, arrays in splits.items()
+        }
+        vocabulary = self.vocabulary(cut["train"])
+        width = max(map(longest, cut.values()))
+        arrays = {
+            name: {
+                "inputs": encode_padded(vocabulary, texts, width),
+                "targets": splits[name]["targets"],
+            }
+            for name, texts in cut.items()
+        }
+        return self.finished(Dataset(arrays, classes, None, vocabulary=vocabulary))
+
+
+def _numbering(
+    labels: Sequence[str], names: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The classes, and the place of each as a label names it.
+
+    Args:
+      labels: of the training texts.
+      names: of the classes, where a file lists them: labels are names, or numbers from 1.
+    """
+    if names is None:
+        distinct = set(labels)
+        numbers = all(label.isdecimal() for label in distinct)
+        names = tuple(sorted(distinct, key=int) if numbers else sorted(distinct))
+    elif not set(names).intersection(labels):
+        return names, {str(place + 1): place for place in range(len(names))}
+    return names, {name: place for place, name in enumerate(names)}
+
+
+def _targets(labels: Sequence[str], places: Mapping[str, int], split: str) -> np.ndarray:
+    for label in labels:
+        if label not in places:
+            raise UserError(
+                f"the label '{label}' in the {split} texts is none of the {len(places)} classes"
+                f"{nearest(label, places)}"
+            )
+    return np.array([places[label] for label in labels], np.int32)

@@ -1,0 +1,53 @@
+"""Padding: sequences of ids of different lengths as one array."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from nnjax.data.vocabulary import Vocabulary
+
+PADDING = -1
+"""Where there is nothing. Every negative id is padding; it comes only after the end."""
+
+
+def encode_padded(
+    vocabulary: Vocabulary, sequences: Sequence[Sequence[str]], width: int
+) -> np.ndarray:
+    """The ids of sequences of words below one another, padded with -1 after their end.
+
+    Args:
+      vocabulary: of the words.
+      sequences: n sequences, cut to ``width``; some may be empty.
+      width: of the array.
+
+    Returns:
+      (n, width), of the smallest signed type that holds the ids: int8, int16 or int32.
+
+    Raises:
+      UserError: a word is not in the vocabulary.
+    """
+    size = len(vocabulary)
+    dtype = np.int8 if size <= 2**7 else np.int16 if size <= 2**15 else np.int32
+    cut = [sequence[:width] for sequence in sequences]
+    filled = np.arange(width) < np.array([len(one) for one in cut], np.int32)[:, None]
+    padded = np.full(filled.shape, PADDING, dtype)
+    padded[filled] = vocabulary.encode(list(chain.from_iterable(cut)))
+    return padded
+
+
+def lengths(padded: np.ndarray) -> np.ndarray:
+    """The lengths of padded sequences (..., width), int32 (...)."""
+    return (padded >= 0).sum(axis=-1, dtype=np.int32)
+
+
+def longest(sequences: Sequence[Sequence[object]]) -> int:
+    """The length of the longest of some sequences, at least 1, so that an array has room."""
+    return max(1, max(map(len, sequences), default=1))
+
+
+def objects(values: Sequence[object]) -> np.ndarray:
+    """Texts or lists as an array of objects (n,), of which examples are selected like any."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array

@@ -1,0 +1,271 @@
+"""Windows of a text, cut out of one array of ids on the device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.order import epoch_order
+from nnjax.data.preprocessing import Preprocess
+from nnjax.data.vocabulary import Vocabulary, smallest
+from nnjax.errors import UserError
+from nnjax.traced import check_number
+
+Targets = Literal["all", "last"]
+
+
+@dataclass(frozen=True)
+class Windows(Dataset):
+    """A text for next-word prediction. No window is stored: ``take`` cuts them out of the text.
+
+    Attributes:
+      splits: for each split ``tokens`` (n,) unsigned or int32, the text; ``steps`` int32
+        (length + 1,), counted from 0; and of int32 () ``windows``, how many there are, ``stride``,
+        from the start of one to the start of the next, and ``context``, how many words of each are
+        only read, not predicted. With ``fresh``, bool (windows,), the windows are chunks of lanes:
+        whether each begins its lane.
+      preprocess: None: ids are left as they are.
+      targets: predict the word after every word of a window, or only the one after the "last".
+      lanes: number of contiguous pieces of the training text that are read side by side, chunk
+        after chunk; None draws windows in random order.
+    """
+
+    preprocess: Preprocess | None = None
+    targets: Targets = "all"
+    lanes: int | None = None
+
+    def __post_init__(self):
+        """Splits hold arrays of different lengths here."""
+
+    @property
+    def stored(self) -> Mapping[str, Any]:
+        """Shape and dtype of one training example as taken, by the array's name."""
+        arrays = self.split("train")
+        length = len(arrays["steps"]) - 1
+        tokens = jax.ShapeDtypeStruct((length,), np.int32)
+        fresh = jax.ShapeDtypeStruct((), np.bool_)
+        return {
+            "inputs": {"tokens": tokens, "fresh": fresh} if "fresh" in arrays else tokens,
+            "targets": tokens if self.targets == "all" else jax.ShapeDtypeStruct((), np.int32),
+        }
+
+    def size(self, name: str) -> int:
+        """Number of windows of a split in one pass; 0 where the data has no such split."""
+        return int(self.splits[name]["windows"]) if name in self.splits else 0
+
+    def take(self, arrays: Batch, index: ArrayLike) -> Batch:
+        """Cuts windows out of the text of a split; pure, to be called under ``jit``.
+
+        Args:
+          arrays: of a split.
+          index: int32 (batch,): those below the number of windows start at a multiple of the
+            stride, the same number of next ones one word later, and so on.
+
+        Returns:
+          ``inputs`` int32 (batch, length), or a dict of these as ``tokens`` and of ``fresh`` bool
+          (batch,); ``targets`` int32 (batch, length), or (batch,) for "last". Negative is what lies
+          beyond the end of the text, and targets that are context.
+        """
+        index = jnp.maximum(jnp.asarray(index), 0)
+        shift, number = jnp.divmod(index, arrays["windows"])
+        steps = jnp.asarray(arrays["steps"])[None, :]
+        places = (number * arrays["stride"] + shift)[:, None] + steps
+        text = jnp.asarray(arrays["tokens"])
+        ids = jnp.take(text, places, mode="clip").astype(jnp.int32)
+        ids = jnp.where(places < len(text), ids, -1)
+        inputs, targets = ids[:, :-1], ids[:, 1:]
+        targets = jnp.where(steps[:, :-1] < arrays["context"], -1, targets)
+        if "fresh" in arrays:
+            inputs = {"tokens": inputs, "fresh": jnp.take(arrays["fresh"], number)}
+        return {"inputs": inputs, "targets": targets if self.targets == "all" else targets[:, -1]}
+
+    def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
+        """The order in which an epoch goes through the windows of the training text.
+
+        Without lanes it is random, and all windows of an epoch start at the same random distance
+        from multiples of the stride: over the epochs they lie everywhere. With lanes, update k
+        takes the k-th chunk of every lane.
+
+        Args:
+          seed: of the data order.
+          epoch: counted from 0.
+          batch_size: examples of an update.
+
+        Returns:
+          int32 (windows,), as :meth:`take` takes them.
+
+        Raises:
+          UserError: there are lanes, and not as many as examples of an update.
+        """
+        windows = self.size("train")
+        if self.lanes is not None:
+            if batch_size != self.lanes:
+                raise UserError(
+                    f"batch_size={batch_size} must be the number of lanes, {self.lanes}; change one"
+                )
+            return lane_order(windows, self.lanes)
+        arrays = self.split("train")
+        shifts = min(int(arrays["stride"]), len(arrays["tokens"]) - len(arrays["steps"]) + 1)
+        # Drawn from another stream than the order of the windows.
+        drawn = epoch_order(shifts, seed ^ 2**40, epoch)[0] if shifts > 1 else 0
+        return drawn * windows + epoch_order(windows, seed, epoch)
+
+
+def lane_starts(chunks: int, lanes: int) -> np.ndarray:
+    """The first chunk of each lane, int32 (lanes,): the first lanes have one chunk more."""
+    whole, more = divmod(chunks, lanes)
+    lane = np.arange(lanes, dtype=np.int32)
+    return lane * whole + np.minimum(lane, more)
+
+
+def lane_order(chunks: int, lanes: int) -> np.ndarray:
+    """The k-th chunk of every lane, for every k: int32 (chunks,).
+
+    Lane b is at place b of each update. The last update may be of the first lanes alone.
+    """
+    starts = lane_starts(chunks, lanes)
+    whole, more = divmod(chunks, lanes)
+    rows = starts[None, :] + np.arange(whole, dtype=np.int32)[:, None]
+    return np.concatenate([rows.ravel(), starts[:more] + whole])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windowing:
+    """How a text is cut into training, validation and test text, and these into windows.
+
+    Attributes:
+      length: words of a window, from which the model predicts.
+      targets: predict the word after every word of a window, or only the one after the "last".
+      stride: words from the start of one training window to the start of the next; None is the
+        length, or 1 where only the last word is predicted.
+      lanes: cut the training text into so many contiguous pieces that are read side by side, the
+        model's state being carried from one window to the next (truncated backpropagation through
+        time); the batch size must be the same. None draws windows at random, each read from a fresh
+        state.
+      evaluation_length: words of a window in evaluation; None is the length.
+      context: how many words of each window in evaluation are only read, having been predicted in
+        an earlier window: more gives the model more to go on, and takes longer.
+      validation: part of the text to validate on: what comes before the test text.
+      test: part of the text to test on, its end.
+    """
+
+    length: int = 100
+    targets: Targets = "all"
+    stride: int | None = None
+    lanes: int | None = None
+    evaluation_length: int | None = None
+    context: int = 0
+    validation: float = 0.05
+    test: float = 0.05
+
+    def windows(self, tokens: np.ndarray, vocabulary: Vocabulary) -> Windows:
+        """Windows of a text.
+
+        In evaluation every word of a split is predicted once; before the first window come the last
+        words of the split before, so that the first word, too, is predicted from something.
+
+        Args:
+          tokens: ids (n,) of the whole text.
+          vocabulary: of these ids.
+
+        Raises:
+          UserError: an option is out of range, or the text too short.
+        """
+        self._check()
+        tokens = smallest(tokens, len(vocabulary))
+        ends = self._ends(len(tokens))
+        splits = {"train": self._train(tokens[: ends["train"]])}
+        begin = ends["train"]
+        for name in ("validation", "test"):
+            if ends[name] > begin:
+                splits[name] = self._held_out(tokens, begin, ends[name])
+            begin = ends[name]
+        return Windows(
+            splits,
+            vocabulary=vocabulary,
+            target_vocabulary=vocabulary,
+            targets=self.targets,
+            lanes=self.lanes,
+        )
+
+    def _check(self) -> None:
+        check_number("length", self.length, at_least=1)
+        check_number("stride", self.stride, at_least=1)
+        check_number("number of lanes", self.lanes, at_least=1)
+        check_number("evaluation length", self.evaluation_length, at_least=1)
+        check_number("context", self.context, at_least=0, below=self._evaluation_length)
+        check_number("part to validate on", self.validation, at_least=0, below=1)
+        check_number("part to test on", self.test, at_least=0, below=1)
+        if self.validation + self.test >= 1:
+            raise UserError(
+                f"validation={self.validation} and test={self.test} leave no text to train on"
+            )
+        if self.lanes is not None and (self.targets == "last" or self.stride is not None):
+            raise UserError(
+                "lanes are read word by word, each predicted: leave out stride, and targets 'last'"
+            )
+
+    @property
+    def _evaluation_length(self) -> int:
+        return self.length if self.evaluation_length is None else self.evaluation_length
+
+    def _ends(self, words: int) -> dict[str, int]:
+        test = int(words * self.test)
+        validation = int(words * self.validation)
+        return {"train": words - test - validation, "validation": words - test, "test": words}
+
+    def _train(self, tokens: np.ndarray) -> Batch:
+        room = len(tokens) - self.length
+        if room < 1:
+            raise UserError(
+                f"{len(tokens)} words to train on make no window of length={self.length} and the "
+                "word after it; give more text or a smaller length"
+            )
+        if self.lanes is not None:
+            return self._lanes(tokens, self.lanes)
+        stride = self.stride or (self.length if self.targets == "all" else 1)
+        # As many as fit wherever, within a stride, the first of them starts.
+        return _split(tokens, self.length, stride, max(1, room // stride))
+
+    def _lanes(self, tokens: np.ndarray, lanes: int) -> Batch:
+        chunks = (len(tokens) - 1) // self.length
+        if chunks < lanes:
+            raise UserError(
+                f"{len(tokens)} words to train on make {chunks} windows of length={self.length}, "
+                f"fewer than lanes={lanes}; take fewer lanes or a smaller length"
+            )
+        fresh = np.zeros(chunks, np.bool_)
+        fresh[lane_starts(chunks, lanes)] = True
+        return {**_split(tokens, self.length, self.length, chunks), "fresh": fresh}
+
+    def _held_out(self, tokens: np.ndarray, begin: int, end: int) -> Batch:
+        length = self._evaluation_length
+        context = self.context if self.targets == "all" else length - 1
+        if begin <= context:
+            raise UserError(
+                f"the {begin} words before the text held out are too few for a context of "
+                f"{context}; give more text or a shorter one"
+            )
+        stride = length - context
+        windows = -(-(end - begin) // stride)
+        text = tokens[begin - context - 1 : end]
+        split = _split(text, length, stride, windows, context)
+        if self.lanes is not None:
+            split = {**split, "fresh": np.ones(windows, np.bool_)}
+        return split
+
+
+def _split(tokens: np.ndarray, length: int, stride: int, windows: int, context: int = 0) -> Batch:
+    """The arrays of a split of :class:`Windows`."""
+    return {
+        "tokens": tokens,
+        "steps": np.arange(length + 1, dtype=np.int32),
+        "windows": np.int32(windows),
+        "stride": np.int32(stride),
+        "context": np.int32(context),
+    }
