@@ -23,4 +23,4 @@ def count(params: Any) -> int:
 
 def is_weight(path: tuple[Any, ...]) -> bool:
     """Whether the leaf at a key path is a weight: not a bias, nor a normalisation's scale."""
-    return name(path).rsplit("/", 1)[-1] not in ("bias", "scale")
+    return name(path).rsplit("/", 1)[-1] not in ("bias", "recurrent_bias", "scale")

@@ -10,6 +10,7 @@ PARAMS = {
     "hidden1": {"kernel": np.full((2, 3), 2.0, np.float32), "bias": np.full(3, 5.0, np.float32)},
     "normalisation": {"scale": np.full(3, 7.0, np.float32), "bias": np.zeros(3, np.float32)},
     "neuron": {"weights": np.full(2, 3.0, np.float32)},
+    "recurrence": {"recurrent_bias": np.full(4, 9.0, np.float32)},
 }
 
 
@@ -20,12 +21,13 @@ def test_names_are_paths_in_the_order_of_the_leaves():
         "neuron/weights",
         "normalisation/bias",
         "normalisation/scale",
+        "recurrence/recurrent_bias",
     ]
 
 
 def test_parameters_are_counted_without_being_there():
-    assert parameters.count(PARAMS) == 6 + 3 + 3 + 3 + 2
-    assert parameters.count(jax.eval_shape(lambda: PARAMS)) == 17
+    assert parameters.count(PARAMS) == 6 + 3 + 3 + 3 + 2 + 4
+    assert parameters.count(jax.eval_shape(lambda: PARAMS)) == 21
     assert parameters.count({"bias": jax.ShapeDtypeStruct((), np.float32)}) == 1
 
 

@@ -1,0 +1,54 @@
+"""What a step does element by element, with its derivative written by hand."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.layers.cells.cell import Carry
+
+
+class Gates(NamedTuple):
+    """The step of a cell whose state enters one product: all of it but that product.
+
+    ``Recurrent`` then knows the step's derivative without tracing it, keeps only ``residuals`` for
+    it, and computes the gradient of the recurrent kernel by one product over all time steps.
+    All are pure functions that can be compared, so the same program is found again.
+
+    Attributes:
+      forward: ``(carry, projected, product) -> (carry, residuals)``; ``product`` is
+        hidden(carry) U + b', of the same shape as ``projected``.
+      backward: ``(residuals, d_carry) -> (d_carry, d_projected, d_product)``, from the cotangent
+        of the state after to those of what went in; ``d_product`` is None where it is
+        ``d_projected``, which then is kept once.
+      hidden: what of the state enters the product; also the output.
+    """
+
+    forward: Callable[[Carry, jax.Array, jax.Array], tuple[Carry, Any]]
+    backward: Callable[[Any, Carry], tuple[Carry, jax.Array, jax.Array | None]]
+    hidden: Callable[[Carry], jax.Array]
+
+
+def sigmoid_of(t: jax.Array) -> jax.Array:
+    """sigmoid(x) of t = tanh(x / 2).
+
+    So one tanh over packed gates does for sigmoids and tanhs, one loop that a compiler vectorises;
+    of several in one loop XLA makes scalar code on a CPU, several times slower.
+    """
+    return 0.5 * t + 0.5
+
+
+def sigmoid_slope_of(t: jax.Array) -> jax.Array:
+    """The derivative of sigmoid at x, of t = tanh(x / 2)."""
+    return 0.25 - 0.25 * t * t
+
+
+def tanh_slope_of(t: jax.Array) -> jax.Array:
+    """The derivative of tanh at x, of t = tanh(x)."""
+    return 1 - t * t
+
+
+def scales(*gates: float, units: int, dtype: Any) -> jax.Array:
+    """A factor a gate, each repeated for its units: (gates * units,)."""
+    return jnp.repeat(jnp.asarray(gates, dtype), units)

@@ -1,0 +1,85 @@
+"""Long short-term memory with peephole connections."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from nnjax import activations, initializers
+from nnjax.layers.cells.cell import Weights
+from nnjax.layers.cells.gated import GatedCell
+from nnjax.layers.cells.lstm import LSTMCarry
+from nnjax.layers.cells.weights import cast, recurrent, split
+
+
+class PeepholeLSTMCell(GatedCell):
+    """Long short-term memory whose gates see the cell state (Gers and Schmidhuber 2000).
+
+    i, f = sigmoid(x_t W + h_{t-1} U + p * c_{t-1} + b), each with its own W, U, p and b
+    g    = phi(x_t W + h_{t-1} U + b)
+    c_t  = f * c_{t-1} + i * g
+    o    = sigmoid(x_t W + h_{t-1} U + p * c_t + b)
+    h_t  = o * phi(c_t)
+
+    The gates are packed in the order i, f, g, o. The carry is (h, c), each (batch, features); the
+    output is h.
+
+    Attributes:
+      features: width of h and c.
+      activation: phi.
+      forget_bias: initial b of the forget gate; may be traced.
+      bias: one vector b a gate, "double" for a second one beside U, or "none".
+      kernel_init: initialiser of each W.
+      recurrent_init: initialiser of each U.
+      peephole_init: initialiser of the vectors p.
+      init_scale: factor on the initial W and U; may be traced.
+    """
+
+    forget_bias: float = 1.0
+    peephole_init: initializers.Initializer = "zeros"
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        """The order in which gates are packed."""
+        return ("i", "f", "g", "o")
+
+    @property
+    def initial_bias(self) -> tuple[Any, ...]:
+        """Zeros, but for the forget gate."""
+        return (0.0, self.forget_bias, 0.0, 0.0)
+
+    @nn.nowrap
+    def init_carry(self, batch: int, dtype: Any = jnp.float32) -> LSTMCarry:
+        """Both before the first step: zeros (batch, features)."""
+        zeros = jnp.zeros((batch, self.features), dtype)
+        return zeros, zeros
+
+    @nn.compact
+    def weights(self, inputs: int, dtype: Any) -> Weights:
+        """Declares those of ``LSTMCell``, and ``peephole`` (3, features): p of i, f and o."""
+        draw = initializers.by_name(self.peephole_init)
+        peephole = self.param("peephole", draw, (3, self.features), jnp.float32)
+        return super().weights(inputs, dtype) | cast({"peephole": peephole}, dtype)
+
+    @nn.nowrap
+    def advance(
+        self,
+        weights: Weights,
+        carry: LSTMCarry,
+        projected: jax.Array,
+        kept: jax.Array | None = None,
+    ) -> LSTMCarry:
+        """h_t and c_t."""
+        phi = activations.by_name(self.activation)
+        h, c = carry
+        i, f, g, o = split(projected + recurrent(weights, h, kept), 4)
+        p_i, p_f, p_o = weights["peephole"]
+        i, f = jax.nn.sigmoid(i + p_i * c), jax.nn.sigmoid(f + p_f * c)
+        c = f * c + i * phi(g)
+        return jax.nn.sigmoid(o + p_o * c) * phi(c), c
+
+    @nn.nowrap
+    def output(self, carry: LSTMCarry) -> jax.Array:
+        """h_t."""
+        return carry[0]
