@@ -302,4 +302,6 @@ def test_the_loss_of_sequences_is_the_mean_over_their_targets():
     expected = optax.softmax_cross_entropy_with_integer_labels(
         logits[present], batch["targets"][present]
     ).mean()
-    assert learner.evaluate(state, batch)["loss"].value() == pytest.approx(float(expected), rel=1e-6)
+    assert learner.evaluate(state, batch)["loss"].value() == pytest.approx(
+        float(expected), rel=1e-6
+    )

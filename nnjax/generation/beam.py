@@ -1,0 +1,153 @@
+"""Beam search: the likeliest sequence, as far as a few hypotheses at a time can find it."""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnjax.traced import check_number
+
+IMPOSSIBLE = -1e9
+"""The log-probability of what is no hypothesis; finite, as sums of it are compared."""
+
+
+def beam_search(
+    model: nn.Module,
+    variables: Any,
+    source: Any,
+    length: int,
+    *,
+    start: int,
+    end: int,
+    beams: int = 4,
+    length_penalty: float = 0.6,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Writes what belongs to a source, keeping the ``beams`` best hypotheses at every word.
+
+    Of finished hypotheses y that is the best which has the largest
+    log p(y | source) / ((5 + |y|) / 6)^length_penalty (Wu et al. 2016), |y| counting the end.
+    The search stops when no hypothesis still open can become better than those finished.
+
+    Args:
+      model: with ``start(source, length)`` and ``advance(carry, tokens)``. Arrays of the carry have
+        the batch as first axis, or are the same for all hypotheses: those without axes, and those
+        under "memory" in a carry that is a dict.
+      variables: of the model.
+      source: as the model takes it: ids (batch, S), negative after their end, or images.
+      length: the most words of an answer, the end included; what is open then counts as finished.
+      start: the id with which every target begins.
+      end: the id with which it ends.
+      beams: number of hypotheses; 1, without a length penalty, is greedy search.
+      length_penalty: 0 compares log-probabilities, which prefers short answers; 1 nearly their
+        means.
+
+    Returns:
+      int32 ids (batch, beams, length), the best first, negative from the end on; and their scores
+      (batch, beams), -1e9 where fewer were found.
+
+    Raises:
+      UserError: the number of hypotheses or words is not positive.
+    """
+    check_number("number of beams", beams, at_least=1)
+    check_number("number of words to write", length, at_least=1)
+    source, penalty = jax.device_put(source), jax.device_put(np.float32(length_penalty))
+    found = _search(model, variables, source, penalty, length, start, end, beams)
+    ids, scores = jax.device_get(found)
+    return ids, scores
+
+
+@functools.partial(jax.jit, static_argnames=("model", "length", "start", "end", "beams"))
+def _search(model, variables, source, penalty, length: int, start: int, end: int, beams: int):
+    carry = model.apply(variables, source, length, method="start")
+    batch = len(source)
+
+    def score(log_probability, words):
+        normalized = log_probability / ((5 + words) / 6) ** penalty
+        return jnp.where(log_probability > IMPOSSIBLE / 2, normalized, IMPOSSIBLE)
+
+    state = {
+        "step": jnp.zeros((), jnp.int32),
+        "carry": jax.tree.map(functools.partial(_repeat, batch=batch, beams=beams), carry),
+        "token": jnp.full((batch, beams), start, jnp.int32),
+        "ids": jnp.full((batch, beams, length), -1, jnp.int32),
+        # All hypotheses are the same at first, so only one of them may go on.
+        "open": jnp.full((batch, beams), IMPOSSIBLE).at[:, 0].set(0.0),
+        "finished": jnp.full((batch, beams, length), -1, jnp.int32),
+        "scores": jnp.full((batch, beams), IMPOSSIBLE),
+    }
+
+    def goes_on(state):
+        # Scores are negative and the divisor grows, so this bounds what an open one can reach.
+        bound = score(jnp.max(state["open"], axis=1), jnp.where(penalty > 0, length, 1))
+        worst = jnp.min(state["scores"], axis=1)
+        return (state["step"] < length) & jnp.any(bound > worst)
+
+    def step(state):
+        carry, logits = model.apply(
+            variables, state["carry"], state["token"].reshape(-1), method="advance"
+        )
+        added = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(batch, beams, -1)
+        words = added.shape[-1]
+        total = (state["open"][:, :, None] + added).reshape(batch, -1)
+        # Of twice as many candidates at most half end, so that enough go on.
+        best, index = jax.lax.top_k(total, min(2 * beams, beams * words))
+        parent, word = index // words, (index % words).astype(jnp.int32)
+        ids = jnp.take_along_axis(state["ids"], parent[..., None], axis=1)
+        ends = word == end
+        # What ends must be one of the best itself, or one beam would not be greedy search.
+        ended = jnp.where(ends, score(best, state["step"] + 1), IMPOSSIBLE)[:, :beams]
+        finished, scores = _best(
+            beams,
+            jnp.concatenate([state["finished"], ids[:, :beams]], axis=1),
+            jnp.concatenate([state["scores"], ended], axis=1),
+        )
+        open_, kept = jax.lax.top_k(jnp.where(ends, IMPOSSIBLE, best), beams)
+        parent, word = (jnp.take_along_axis(one, kept, axis=1) for one in (parent, word))
+        ids = jnp.take_along_axis(ids, kept[..., None], axis=1)
+        return {
+            "step": state["step"] + 1,
+            "carry": _reordered(carry, parent),
+            "token": word,
+            "ids": ids.at[:, :, state["step"]].set(word),
+            "open": open_,
+            "finished": finished,
+            "scores": scores,
+        }
+
+    state = jax.lax.while_loop(goes_on, step, state)
+    # What is open after the last word counts too; after an early stop none of it is better.
+    return _best(
+        beams,
+        jnp.concatenate([state["finished"], state["ids"]], axis=1),
+        jnp.concatenate(
+            [
+                state["scores"],
+                jnp.where(state["step"] == length, score(state["open"], length), IMPOSSIBLE),
+            ],
+            axis=1,
+        ),
+    )
+
+
+def _best(beams: int, ids: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The ``beams`` with the highest scores, in that order."""
+    scores, index = jax.lax.top_k(scores, beams)
+    return jnp.take_along_axis(ids, index[..., None], axis=1), scores
+
+
+def _repeat(leaf: jax.Array, batch: int, beams: int) -> jax.Array:
+    """(batch, ...) to (batch * beams, ...), the hypotheses of a source side by side."""
+    return jnp.repeat(leaf, beams, axis=0, total_repeat_length=batch * beams) if leaf.ndim else leaf
+
+
+def _reordered(carry: Any, parent: jax.Array) -> Any:
+    """The carry of each hypothesis's parent, parent (batch, beams)."""
+    batch, beams = parent.shape
+    rows = (jnp.arange(batch)[:, None] * beams + parent).reshape(-1)
+    if isinstance(carry, dict) and "memory" in carry:
+        rest = {name: part for name, part in carry.items() if name != "memory"}
+        return {**_reordered(rest, parent), "memory": carry["memory"]}
+    return jax.tree.map(lambda leaf: leaf[rows] if leaf.ndim else leaf, carry)

@@ -1,0 +1,105 @@
+"""Sentences in, sentences out: an encoder-decoder between two vocabularies."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from nnjax.data.padding import encode_padded, longest
+from nnjax.data.vocabulary import Vocabulary
+from nnjax.generation.beam import beam_search
+from nnjax.generation.generate import answer
+
+MULTIPLE = 16
+"""Sources are padded to a multiple of this many words, so that few programs are compiled."""
+
+
+def translate(
+    model: nn.Module,
+    variables: Any,
+    sentences: Sequence[str],
+    vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    *,
+    length: int = 100,
+    beams: int = 4,
+    length_penalty: float = 0.6,
+) -> list[str]:
+    """Translates sentences, all at once.
+
+    Args:
+      model: an encoder-decoder.
+      variables: of the model.
+      sentences: n texts; an empty one gives whatever the model makes of no words.
+      vocabulary: of the source.
+      target_vocabulary: of the target, with ``<start>`` and ``<end>``.
+      length: the most words of a translation.
+      beams: hypotheses of the beam search; 1 is greedy.
+      length_penalty: of the beam search.
+
+    Returns:
+      n texts.
+
+    Raises:
+      UserError: a word is unknown and the vocabulary has no ``<unknown>``.
+    """
+    start, end = _ends(target_vocabulary)
+    source = encode_sources(sentences, vocabulary)
+    if beams == 1:
+        ids = answer(model, variables, source, length, start=start, end=end)
+    else:
+        found, _ = beam_search(
+            model,
+            variables,
+            source,
+            length,
+            start=start,
+            end=end,
+            beams=beams,
+            length_penalty=length_penalty,
+        )
+        ids = found[:, 0]
+    return [target_vocabulary.decode_text(row) for row in ids]
+
+
+def encode_sources(sentences: Sequence[str], vocabulary: Vocabulary) -> np.ndarray:
+    """The ids of sentences, int32 (sentences, longest), negative after their ends."""
+    words = [vocabulary.tokeniser.split(sentence) for sentence in sentences]
+    width = -(-longest(words) // MULTIPLE) * MULTIPLE
+    return encode_padded(vocabulary, words, width).astype(np.int32)
+
+
+def attention_of(
+    model: Any,
+    variables: Any,
+    source: str,
+    target: str,
+    vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """What each word of a translation attended to.
+
+    Returns:
+      Weights (words of the target and the end, words of the source), and the words of the source
+      and of the target with its end.
+
+    Raises:
+      UserError: the model has no attention.
+    """
+    start, end = _ends(target_vocabulary)
+    read = encode_sources([source], vocabulary)
+    written = target_vocabulary.encode_text(target)
+    inputs = {"source": read, "target": np.append(np.int32(start), written)[None]}
+    weights = jax.jit(lambda inputs: model.apply(variables, inputs, method="attention_weights"))
+    words = list(vocabulary.tokeniser.split(source))
+    found = np.asarray(weights(inputs))[0, :, : len(words)]
+    return found, words, target_vocabulary.decode(np.append(written, end))
+
+
+def _ends(vocabulary: Vocabulary) -> tuple[int, int]:
+    start, end = vocabulary.start, vocabulary.end
+    assert start is not None
+    assert end is not None
+    return start, end
