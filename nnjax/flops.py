@@ -34,6 +34,11 @@ def products(function: Callable, *arguments: Any) -> list[Product]:
     return list(_products(jax.make_jaxpr(function)(*arguments).jaxpr, (), 1))
 
 
+def count(function: Callable, *arguments: Any) -> int:
+    """The floating-point operations of all :func:`products` of a call."""
+    return sum(product.flops for product in products(function, *arguments))
+
+
 def _products(jaxpr: Any, scope: tuple[str, ...], times: int) -> Iterator[Product]:
     for equation in jaxpr.eqns:
         inner = (*scope, *filter(None, str(equation.source_info.name_stack).split("/")))

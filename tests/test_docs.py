@@ -1,5 +1,6 @@
 """Runs what the documentation shows: its Python, and its ``nnjax`` commands."""
 
+import io
 import re
 import shlex
 import sys
@@ -29,12 +30,16 @@ def test_what_a_document_shows_works(document, tmp_path, monkeypatch):
         elif language == "python":
             exec(compile(text, str(document), "exec"), shown)
         elif language == "sh":
-            run_commands(text)
+            run_commands(text, monkeypatch)
 
 
-def run_commands(text: str) -> None:
-    """Runs the lines that are ``nnjax`` commands for this machine."""
+def run_commands(text: str, monkeypatch) -> None:
+    """Runs the lines that are ``nnjax`` commands for this machine, also behind an ``echo``."""
     for line in text.splitlines():
         words = shlex.split(line, comments=True)
+        if words[:1] == ["echo"] and "|" in words:
+            said = " ".join(words[1 : words.index("|")]) + "\n"
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
+            words = words[words.index("|") + 1 :]
         if words[:1] == ["nnjax"] and not set(words) & set(NOT_HERE):
             assert main(words[1:]) == 0, line

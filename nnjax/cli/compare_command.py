@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nnjax import fields
-from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import Opened, open_run
 from nnjax.errors import UserError
 from nnjax.training.progress import format_metric
@@ -109,5 +109,5 @@ def _settings(experiment: Any) -> dict[str, str]:
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and compares."""
-    parse_with_tyro(compare, arguments, "nnjax compare")
+    call_with_options(compare, arguments, "nnjax compare")
     return 0

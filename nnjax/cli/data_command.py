@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.options import call_with_options
 from nnjax.errors import choose
 
 USAGE = """usage: nnjax data fetch [--data-dir DIR]
@@ -57,5 +57,5 @@ def run(arguments: list[str]) -> int:
         print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     command = choose("data command", arguments[0], {"fetch": fetch, "import": import_})
-    parse_with_tyro(command, arguments[1:], f"nnjax data {arguments[0]}")
+    call_with_options(command, arguments[1:], f"nnjax data {arguments[0]}")
     return 0

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 
 MOST_CLASSES = 30
@@ -110,5 +110,5 @@ def _classes_table(counts: np.ndarray, names: tuple[str, ...]) -> Table:
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and evaluates."""
-    parse_with_tyro(evaluate, arguments, "nnjax evaluate")
+    call_with_options(evaluate, arguments, "nnjax evaluate")
     return 0

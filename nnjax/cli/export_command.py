@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 
 
@@ -36,5 +36,5 @@ def export(
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and exports."""
-    parse_with_tyro(export, arguments, "nnjax export")
+    call_with_options(export, arguments, "nnjax export")
     return 0

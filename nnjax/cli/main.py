@@ -22,6 +22,9 @@ COMMANDS = {
     "train": "train an experiment, by name or from a file of your own",
     "resume": "go on with a run that was stopped",
     "evaluate": "measure a trained run on every split",
+    "generate": "write text with a trained language model",
+    "translate": "translate standard input with a trained encoder-decoder",
+    "classify": "classify the texts on standard input",
     "compare": "metrics and learning curves of several runs side by side",
     "export": "write a trained model as safetensors and StableHLO",
     "data": "fetch MNIST, or import a set of your own",
@@ -31,7 +34,7 @@ HELP = f"""nnjax {__version__}: neural-network experiments on JAX
 
 usage: nnjax COMMAND [ARGUMENTS]
 
-{chr(10).join(f"  {name:<9} {text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:<10} {text}" for name, text in COMMANDS.items())}
 
 nnjax COMMAND --help explains a command; nnjax train NAME --help lists every option of an
 experiment. Start with: nnjax train cnn2 --epochs 3

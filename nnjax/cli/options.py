@@ -7,10 +7,11 @@ field's place; its own fields are then the options.
 import contextlib
 import dataclasses
 import difflib
+import functools
 import io
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,9 @@ from nnjax.training.experiment import Experiment
 
 DATA_DIR = "data.data-dir"
 """Also --data-dir, as for ``nnjax data``."""
+
+CELL = "cell"
+"""A cell that takes another's place is of the same size."""
 
 DURATIONS = ("epochs", "steps", "examples")
 
@@ -76,6 +80,21 @@ def _description(experiment: Experiment) -> str:
     short = [f"--data-dir DIR is short for --{DATA_DIR} DIR."] * _has(experiment, DATA_DIR)
     paragraphs = ["Every field of the experiment is an option.", *choices, *short]
     return "\n".join(textwrap.fill(text, 80, subsequent_indent="  ") for text in paragraphs)
+
+
+def call_with_options(function: Callable, arguments: list[str], program: str) -> Any:
+    """Calls a function with arguments from the command line, by tyro.
+
+    Raises:
+      UserError: an option is unknown or its value does not fit; and what the function raises.
+    """
+
+    # Called only when all is parsed: while tyro parses, nothing on stderr is shown.
+    @functools.wraps(function)
+    def later(*given: Any, **named: Any) -> Callable:
+        return functools.partial(function, *given, **named)
+
+    return parse_with_tyro(later, arguments, program)()
 
 
 def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings: Any) -> Any:
@@ -202,8 +221,10 @@ def _equals_apart(arguments: list[str]) -> list[str]:
 def _choices() -> Mapping[str, Mapping[str, Any]]:
     """The classes that may stand in a field, by the field's path in an experiment."""
     from nnjax import data, optimizers, schedules, solvers
+    from nnjax.layers import cells
 
     return {
+        **{f"model.{part}.{CELL}": cells.NAMES for part in ("recurrent", "encoder", "decoder")},
         "data": data.NAMES,
         "optimizer": optimizers.NAMES,
         "optimizer.schedule": schedules.NAMES,
@@ -234,6 +255,8 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
             if not _has(experiment, path):
                 break
             chosen = _instance(name, classes, option)
+            if path.endswith(f".{CELL}"):
+                chosen = chosen.clone(features=fields.get(experiment, path).features)
             experiment = fields.replace(experiment, {path: chosen})
             arguments = arguments[:place] + arguments[place + 2 :]
     return experiment, arguments

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from nnjax.cli import compilation_cache
-from nnjax.cli.options import parse_with_tyro
+from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 from nnjax.cli.train_command import execute, find_script
 from nnjax.errors import UserError
@@ -32,5 +32,5 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and resumes."""
-    parse_with_tyro(resume, arguments, "nnjax resume")
+    call_with_options(resume, arguments, "nnjax resume")
     return 0

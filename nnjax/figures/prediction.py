@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream, pad
+from nnjax.data.dataset import Batch, Dataset, Stream, pad
 from nnjax.learners.state import State
-from nnjax.training.evaluation import BATCH
+from nnjax.training.evaluation import batch_size
 
 
 def predict(learner: Any, state: State, data: Dataset, split: str) -> np.ndarray:
@@ -42,10 +42,10 @@ def predict_with_targets(
 def _batches(data: Dataset | Stream, split: str) -> Iterator[Batch]:
     """Batches of one size with a ``mask``, the last padded, so that one program serves all."""
     if not isinstance(data, Dataset):
-        yield from data.batches(split, min(STREAM_BATCH, data.size(split)))
+        yield from data.batches(split, min(batch_size(data), data.size(split)))
         return
     arrays = data.split(split)
-    size = min(BATCH, data.size(split))
+    size = min(batch_size(data), data.size(split))
     for first in range(0, data.size(split), size):
         index = np.arange(first, min(first + size, data.size(split)), dtype=np.int32)
         yield pad(data.take(arrays, index), size)

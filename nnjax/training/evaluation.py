@@ -1,5 +1,6 @@
 """Evaluation of a whole split, every example counted once."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from nnjax import metrics
+from nnjax import flops, metrics
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training import devices
@@ -16,13 +17,34 @@ from nnjax.training import devices
 BATCH = 500
 """Examples evaluated at once: large enough for full speed, small enough for any memory."""
 
+MOST_OUTPUTS = 2**25
+"""Outputs at once, 128 MB of them: there is one for every word at every place of a text."""
+
+
+def batch_size(data: Dataset | Stream, most: int = BATCH) -> int:
+    """How many examples to evaluate at once, at ``most``."""
+    places = math.prod(data.stored["targets"].shape)
+    most = most if isinstance(data, Dataset) else STREAM_BATCH
+    return max(1, min(most, MOST_OUTPUTS // (data.outputs * max(places, 1))))
+
+
+CACHED_FLOPS = 250e6
+"""Floating-point operations of a forward pass on a CPU: what more of them compute at once goes
+through its caches to memory and back, and takes twice as long."""
+
+LEAST, MOST = 128, 2048
+"""Examples at once on a CPU, however many or few operations they take: a multiple of the first,
+since odd sizes do not fill the vector registers."""
+
 
 class Evaluator:
     """Measures splits of a data set with a learner's ``evaluate``."""
 
     def __init__(self, learner: Any, data: Dataset | Stream, mesh: Mesh):
         self._data = data
+        self._learner = learner
         self._mesh = mesh
+        self._most: int | None = None
         self._arrays: dict[str, Batch] = {}
         spread = devices.split_batch(mesh)
         # Apart from the measuring, so that one program measures batches of every split.
@@ -33,16 +55,25 @@ class Evaluator:
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
         total = None
-        for batch in self._batches(split):
+        for batch in self._batches(split, self._at_once(state)):
             total = self._nothing(state, batch) if total is None else total
             total = self._measure(state, batch, total)
         assert total is not None
         return metrics.values(total)
 
-    def _batches(self, split: str) -> Iterator[Batch]:
+    def _at_once(self, state: State) -> int:
+        """How many examples to measure at once, at most; found at the first call."""
+        if self._most is None:
+            self._most = batch_size(self._data)
+            if self._mesh.devices.flat[0].platform == "cpu":
+                each = flops.count(self._learner.evaluate, state, self._data.example())
+                cached = int(CACHED_FLOPS / max(each, 1)) // LEAST * LEAST
+                self._most = batch_size(self._data, min(max(cached, LEAST), MOST))
+        return self._most
+
+    def _batches(self, split: str, most: int) -> Iterator[Batch]:
         """Batches with a ``mask``, of a size that is a multiple of the devices."""
         examples = self._data.size(split)
-        most = BATCH if isinstance(self._data, Dataset) else STREAM_BATCH
         size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
         if not isinstance(self._data, Dataset):
             for batch in self._data.batches(split, size):

@@ -49,6 +49,7 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     _check_metrics(getattr(learner, "metrics", ()), data)
     if isinstance(learner, FullBatch):
         _check_full_batch(data, training)
+    _check_lanes(getattr(data, "lanes", None), training)
     fitted: dict[str, Any] = {}
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
     if model is not None:
@@ -93,6 +94,14 @@ def _check_outputs(model: Any, loss: Any, data: Known) -> None:
         other = "mean_squared_error" if data.classes is None else "binary_cross_entropy"
         raise UserError(
             f"the categorical_cross_entropy of a single output is always 0; set loss to {other}"
+        )
+
+
+def _check_lanes(lanes: int | None, training: Training) -> None:
+    """Refuses batches that are no lanes of a text, each row going on where the one before ended."""
+    if lanes is not None and training.batch_size != lanes:
+        raise UserError(
+            f"batch_size {training.batch_size} must be the number of lanes, {lanes}; change one"
         )
 
 

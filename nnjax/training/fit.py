@@ -108,6 +108,8 @@ class _Loop:
         self.best_state = self._copy(self.carry.state) if self.monitor else None
         self.tensorboard: TensorBoard | None = None
         self.standing = best.Standing()
+        # Metrics by split, of the state that would be the result if training ended here.
+        self.measured: dict[str, dict[str, float]] = {}
         self.step = 0
         self.stretch = 1
         self.steps_trained = 0
@@ -171,6 +173,8 @@ class _Loop:
         count = min(self.stretch, *ends)
         began = time.perf_counter()
         self.carry = self.feed.run(self.carry, self.step, count)
+        if self.standing.best_step is None:
+            self.measured = {}
         diverged_at = int(self.carry.diverged_at)
         seconds = time.perf_counter() - began
         self.step += count
@@ -218,17 +222,21 @@ class _Loop:
     def _evaluate(self) -> dict[str, float] | None:
         """Measures the validation (else the test) split, and the monitored one."""
         split = "validation" if self.data.size("validation") else "test"
-        measured = None
+        measured = {}
         if self.data.size(split):
-            measured = self.evaluator(self.carry.state, split)
-            self._write(split, measured)
-        if self.monitor:
-            deciding = measured
-            if self.monitor.split != split or deciding is None:
-                deciding = self.evaluator(self.carry.state, self.monitor.split)
-            if self.standing.observe(self.monitor, deciding[self.monitor.metric], self.step):
-                self.best_state = self._copy(self.carry.state)
-        return measured
+            measured[split] = self.evaluator(self.carry.state, split)
+            self._write(split, measured[split])
+        if self.monitor is None:
+            self.measured = measured
+            return measured.get(split)
+        deciding = self.monitor.split
+        if deciding not in measured:
+            measured[deciding] = self.evaluator(self.carry.state, deciding)
+        value = measured[deciding][self.monitor.metric]
+        if self.standing.observe(self.monitor, value, self.step):
+            self.best_state = self._copy(self.carry.state)
+            self.measured = measured
+        return measured.get(split)
 
     def _write(self, split: str, measured: dict[str, float]) -> None:
         if self.run:
@@ -282,7 +290,7 @@ class _Loop:
         summary: dict[str, Any] = {"status": "finished"}
         for split in SPLITS:
             if self.data.size(split) and (split != "train" or self.training.evaluate_train):
-                summary[split] = self.evaluator(state, split)
+                summary[split] = self.measured.get(split) or self.evaluator(state, split)
         # The last update's own loss is that before it, so what it did shows only here.
         if not math.isfinite(summary.get("train", {}).get("loss", 0.0)):
             self._diverge(self.step)

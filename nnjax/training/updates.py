@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from nnjax import flops
 from nnjax.data.dataset import Batch
 from nnjax.learners.state import State
 from nnjax.metrics import Metrics, nothing
@@ -93,7 +94,8 @@ def streamed_update(learner: Any, prepare: Prepare) -> Callable:
 
 
 DISPATCH_FLOPS = 100e6
-"""Floating-point operations of an update from which a CPU runs it faster outside a loop."""
+"""Floating-point operations of an update, in its products, from which a CPU runs it faster outside
+a loop."""
 
 
 def prefers_dispatch(learner: Any, example: Batch, mesh: Mesh) -> bool:
@@ -102,5 +104,4 @@ def prefers_dispatch(learner: Any, example: Batch, mesh: Mesh) -> bool:
         return False
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(learner.init, key, example)
-    cost = jax.jit(learner.step).lower(state, example).cost_analysis()
-    return (cost or {}).get("flops", 0.0) > DISPATCH_FLOPS
+    return flops.count(learner.step, state, example) > DISPATCH_FLOPS

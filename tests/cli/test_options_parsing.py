@@ -1,14 +1,18 @@
 """Options from the fields of an experiment, and what is said of wrong ones."""
 
+import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
 
-from nnjax.cli.options import parse
+from nnjax.cli.options import call_with_options, parse
 from nnjax.data import Blobs, Digits, Mnist
 from nnjax.errors import UserError
+from nnjax.layers.cells import GRUCell, LSTMCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
-from nnjax.models import MLP
+from nnjax.models import MLP, LanguageModel
 from nnjax.optimizers import SGD, Adam
 from nnjax.schedules import Cosine
 from nnjax.training import Experiment, Training
@@ -115,3 +119,40 @@ def test_help_lists_fields_with_their_explanation(capsys):
     assert "--optimizer NAME takes another: gradient_descent, sgd," in text
     assert "--data NAME takes another: " in text
     assert "examples an update" in text
+
+
+RECURRENT = dataclasses.replace(
+    EXPERIMENT,
+    learner=Supervised(LanguageModel(Recurrent(LSTMCell(features=24, forget_bias=0.5), layers=2))),
+)
+
+
+def test_another_cell_keeps_its_size():
+    arguments = ["--model.recurrent.cell", "gru", "--model.recurrent.layers", "3"]
+    model = parse(RECURRENT, arguments, "nnjax train it").experiment.learner.model
+    assert model.recurrent == Recurrent(GRUCell(features=24), layers=3)
+
+
+def test_the_fields_of_a_cell_are_options():
+    arguments = ["--model.recurrent.cell.features", "7", "--model.embedding", "5"]
+    model = parse(RECURRENT, arguments, "nnjax train it").experiment.learner.model
+    assert model.recurrent.cell == LSTMCell(features=7, forget_bias=0.5)
+    assert model.embedding == 5
+
+
+def test_an_unknown_cell_is_refused():
+    with pytest.raises(UserError, match="has no choice 'gru2', did you mean 'gru'"):
+        parse(RECURRENT, ["--model.recurrent.cell", "gru2"], "nnjax train it")
+
+
+def test_what_a_command_says_on_stderr_is_heard(capsys):
+    def command(*, words: int = 1) -> None:
+        """Says words.
+
+        Args:
+          words: how many.
+        """
+        print("word " * words, file=sys.stderr)
+
+    call_with_options(command, ["--words", "2"], "nnjax it")
+    assert capsys.readouterr().err == "word word \n"

@@ -18,6 +18,7 @@ from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
 from nnjax.training import Experiment, Training, fit
+from nnjax.training.evaluation import Evaluator
 from nnjax.training.fit import Diverged
 from nnjax.training.options import SMOKE_STEPS
 from nnjax.training.runs import Run
@@ -180,6 +181,30 @@ def test_the_best_state_is_returned(tmp_path, monitor, pick):
     assert result.summary["validation"][metric] == pytest.approx(pick(measured), rel=1e-6)
     assert int(result.state.step) == result.summary["best_step"]
     assert result.summary["best_step"] == 5 * (measured.index(pick(measured)) + 1)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "splits"),
+    [
+        ("none", ["validation", "validation", "train", "test"]),
+        ("validation loss", ["validation", "validation", "train", "test"]),
+        ("test loss", ["validation", "test", "validation", "test", "train"]),
+        ("train loss", ["validation", "train", "validation", "train", "test"]),
+    ],
+)
+def test_what_was_measured_is_not_measured_again(monkeypatch, monitor, splits):
+    measured = []
+    measure = Evaluator.__call__
+    monkeypatch.setattr(
+        Evaluator,
+        "__call__",
+        lambda self, state, split: measured.append(split) or measure(self, state, split),
+    )
+    # So slow that every evaluation is the best so far.
+    slow = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=1e-3))
+    result = train(slow, epochs=2, monitor=monitor)
+    assert measured == splits
+    assert result.summary["validation"] == train(slow, epochs=2).summary["validation"]
 
 
 def test_a_metric_that_was_never_a_number_leaves_the_last_state():

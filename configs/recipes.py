@@ -1,0 +1,30 @@
+"""Recipes, word by word: the next word after 50, by an LSTM (published 92.2% train, 200 epochs).
+
+    nnjax train recipes --data.path recipes.txt
+    nnjax train recipes --data.path recipes.txt --optimizer sgd --epochs 200      # as published
+    nnjax generate runs/recipes --temperature 0 --length 1000
+
+As the lecture has it: one-hot words, windows of 50 words, an LSTM of 256 units, a softmax over the
+vocabulary for the word that follows; one-hot vectors are indices here, which is the same.
+Published: accuracy 14.6% after the first epoch, 92.2% after 200, at 540 s an epoch on a GPU.
+"""
+
+from pathlib import Path
+
+from nnjax.data import Recipes
+from nnjax.layers.cells import LSTMCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import LanguageModel
+from nnjax.optimizers import Adam
+from nnjax.training import Experiment, Training
+
+config = Experiment(
+    data=Recipes(path=Path("recipes.txt")),
+    learner=Supervised(
+        model=LanguageModel(recurrent=Recurrent(LSTMCell(256)), last_only=True),
+        optimizer=Adam(learning_rate=0.001, clip_norm=1.0),
+    ),
+    training=Training(epochs=5, batch_size=128),
+    script="text",
+)

@@ -1,0 +1,26 @@
+"""MNIST as sequences of 28 rows, read by an LSTM (above 98.8% test; minutes).
+
+    nnjax train row_mnist
+    nnjax train row_mnist --model.recurrent.cell gru
+    nnjax train row_mnist --model.steps pixels        # 784 steps of one pixel: hours on a CPU
+
+Many to one: after the last row the state is classified.
+"""
+
+from nnjax.data import Mnist
+from nnjax.layers.cells import LSTMCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import SequenceClassifier
+from nnjax.optimizers import Adam
+from nnjax.schedules import OneCycle
+from nnjax.training import Experiment, Training
+
+config = Experiment(
+    data=Mnist(),
+    learner=Supervised(
+        model=SequenceClassifier(recurrent=Recurrent(LSTMCell(128)), dropout=0.2),
+        optimizer=Adam(learning_rate=0.004, schedule=OneCycle(), clip_norm=1.0),
+    ),
+    training=Training(epochs=10, batch_size=128),
+)

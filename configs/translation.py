@@ -1,0 +1,37 @@
+"""German to English by two LSTMs and attention (Multi30k; BLEU on the test sentences).
+
+    nnjax train translation --data.path multi30k
+    nnjax train translation --data.path multi30k --model.attention none
+    echo "Ein Mann fährt Fahrrad." | nnjax translate runs/translation --attention pictures
+
+An encoder reads the sentence both ways, a decoder writes its translation and attends to what was
+read (Bahdanau et al. 2015, Luong et al. 2015). BLEU is reported of greedy and of beam search.
+"""
+
+from pathlib import Path
+
+from nnjax.data import ParallelText
+from nnjax.layers.cells import LSTMCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import EncoderDecoder
+from nnjax.optimizers import Adam
+from nnjax.schedules import OneCycle
+from nnjax.training import Experiment, Training
+
+config = Experiment(
+    data=ParallelText(path=Path("multi30k"), lower_case=True, maximum_length=40, buckets=4),
+    learner=Supervised(
+        model=EncoderDecoder(
+            encoder=Recurrent(LSTMCell(256), direction="bidirectional"),
+            decoder=Recurrent(LSTMCell(256)),
+            attention="dot",
+            embedding=256,
+            dropout=0.4,
+        ),
+        optimizer=Adam(learning_rate=0.002, schedule=OneCycle(), clip_norm=1.0),
+        label_smoothing=0.1,
+    ),
+    training=Training(epochs=12, batch_size=128),
+    script="translation",
+)

@@ -1,0 +1,110 @@
+"""``nnjax generate RUN``: text written by a trained language model."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from nnjax.cli.options import call_with_options
+from nnjax.cli.trained import Trained, open_trained, warn
+from nnjax.errors import UserError
+
+
+def generate(
+    run: Annotated[Path, tyro.conf.Positional],
+    prompt: str = "",
+    length: int = 500,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    samples: int = 1,
+    seed: int = 0,
+) -> None:
+    """Continues a text with a trained language model; one text appears as it is written.
+
+    Args:
+      run: the run directory, or runs/NAME for the newest run of that name.
+      prompt: the text to continue.
+      length: how many words, or characters, to add; as the model was trained.
+      temperature: below 1 keeps to what is likely, above 1 dares more; 0 always takes the
+        likeliest.
+      top_k: draw from this many likeliest words only.
+      top_p: draw from the fewest likeliest words that together have this probability.
+      samples: how many texts to write.
+      seed: of the draws; the same seed writes the same text.
+    """
+    from nnjax import generation
+
+    if samples < 1:
+        raise UserError(f"the number of samples must be at least 1, not {samples}")
+    sampling = generation.Sampling(temperature, top_k, top_p)
+    trained = open_trained(run)
+    vocabulary = language_of(trained)
+    ids = vocabulary.encode_text(prompt).tolist()
+    began = time.perf_counter()
+    show = _Printer(vocabulary, prompt) if samples == 1 else None
+    written = generation.generate(
+        trained.learner.model,
+        trained.variables,
+        [ids] * samples,
+        length,
+        seed=seed,
+        sampling=sampling,
+        callback=show,
+    )
+    seconds = time.perf_counter() - began
+    if show is None:
+        for number, row in enumerate(written, 1):
+            print(f"{number}.\n{vocabulary.decode_text([*ids, *row])}\n")
+    else:
+        print()
+    count = int((written >= 0).sum())
+    unit = "characters" if vocabulary.tokeniser.level == "characters" else "words"
+    warn(f"{count:,} {unit} in {seconds:.1f} s, compilation included")
+
+
+def language_of(trained: Trained) -> Any:
+    """The vocabulary of a language model.
+
+    Raises:
+      UserError: the run's model is none.
+    """
+    vocabulary = trained.data.target_vocabulary
+    if vocabulary is None or not hasattr(trained.learner.model, "advance"):
+        raise UserError(
+            f"{trained.directory} holds a {type(trained.learner.model).__name__}, which writes no "
+            "text; give a run of a language model, such as char_lm"
+        )
+    if trained.data.vocabulary != vocabulary:
+        raise UserError(
+            f"the model in {trained.directory} writes answers to a source; use nnjax translate"
+        )
+    return vocabulary
+
+
+class _Printer:
+    """Shows a text while it is written: what each chunk adds to it."""
+
+    def __init__(self, vocabulary: Any, prompt: str):
+        self._vocabulary = vocabulary
+        self._ids = vocabulary.encode_text(prompt).tolist()
+        self._shown = 0
+        self._print()
+
+    def __call__(self, ids: Any) -> None:
+        self._ids += [one for one in ids[0].tolist() if one >= 0]
+        self._print()
+
+    def _print(self) -> None:
+        text = self._vocabulary.decode_text(self._ids)
+        sys.stdout.write(text[self._shown :])
+        sys.stdout.flush()
+        self._shown = len(text)
+
+
+def run(arguments: list[str]) -> int:
+    """Parses the command line and generates."""
+    call_with_options(generate, arguments, "nnjax generate")
+    return 0

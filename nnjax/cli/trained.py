@@ -1,0 +1,68 @@
+"""What the commands that use a trained model share: opening it, without its data where possible."""
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nnjax.cli.runs import open_run
+from nnjax.errors import UserError
+from nnjax.learners.state import State
+
+
+class Trained(NamedTuple):
+    """A trained learner, and what the run knows of its data (a ``Spec``), or the data itself."""
+
+    directory: Path
+    learner: Any
+    state: State
+    data: Any
+    experiment: Any
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What ``model.apply`` takes: the parameters, averaged ones where there are such."""
+        from nnjax.export import evaluation_params
+
+        return {"params": evaluation_params(self.learner, self.state)}
+
+
+def open_trained(directory: Path) -> Trained:
+    """Opens a run and reads its best, else its newest parameters.
+
+    Raises:
+      UserError: there is no run, it has no checkpoint yet, or its files are damaged.
+    """
+    from nnjax.training.snapshot import read_trained
+
+    opened = open_run(directory)
+    # The data may be far away by now, and what its vocabulary was is all that is needed.
+    data = opened.run.read_data() or opened.load_data()
+    learner, state, _ = read_trained(opened.experiment, opened.run, data, warn)
+    return Trained(opened.run.directory, learner, state, data, opened.experiment)
+
+
+def warn(message: str) -> None:
+    """Tells something on stderr, where it does not mix with what is generated."""
+    print(f"nnjax: {message}", file=sys.stderr)
+
+
+def read_lines() -> list[str]:
+    """The lines of standard input.
+
+    Raises:
+      UserError: there are none, or they are not UTF-8.
+    """
+    if sys.stdin is None:
+        raise UserError("there is no standard input; pipe text in, a line each")
+    if sys.stdin.isatty():
+        warn("reading standard input; end it with Ctrl-D")
+    try:
+        lines = sys.stdin.read().splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"standard input is not UTF-8: byte {error.object[error.start]:#04x} at offset "
+            f"{error.start}; convert it, with iconv say"
+        ) from None
+    if not lines:
+        raise UserError("standard input is empty; pipe text in, a line each")
+    return lines

@@ -1,0 +1,145 @@
+"""``nnjax generate``, ``translate`` and ``classify``: what trained models of text are used for."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from nnjax.cli.main import main
+from nnjax.data import Addition, LabelledText, Text
+from nnjax.layers.cells import GRUCell, LSTMCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import EncoderDecoder, LanguageModel, SequenceClassifier
+from nnjax.optimizers import Adam
+from nnjax.training import Experiment, Training, fit
+from nnjax.training.runs import Run
+
+VERSE = "the rose is red, the violet's blue, the honey's sweet, and so are you.\n"
+
+
+def train(folder, name, data, model, epochs, **options):
+    """A finished run in ``folder``."""
+    learner = Supervised(model, optimizer=Adam(learning_rate=0.01), **options)
+    training = Training(epochs=epochs, batch_size=10)
+    experiment = Experiment(data=data, learner=learner, training=training)
+    run = Run.create(name, experiment, directory=folder / name)
+    fit(learner, data.load(), training, run=run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def verses(tmp_path_factory):
+    """A language model that knows a verse by heart; the text is gone."""
+    folder = tmp_path_factory.mktemp("verses")
+    (folder / "verses.txt").write_text(VERSE * 60)
+    data = Text(path=folder / "verses.txt", length=40)
+    model = LanguageModel(recurrent=Recurrent(LSTMCell(48)))
+    run = train(folder, "verses", data, model, 40)
+    (folder / "verses.txt").unlink()
+    return run
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory):
+    """A writer of the sums of digits, with attention."""
+    folder = tmp_path_factory.mktemp("sums")
+    cell = GRUCell(32)
+    model = EncoderDecoder(Recurrent(cell), Recurrent(cell), attention="dot")
+    data = Addition(digits=1, train=55, validation=0, test=0)
+    return train(folder, "sums", data, model, 80, metrics=("sequence_accuracy",))
+
+
+@pytest.fixture(scope="module")
+def fruits(tmp_path_factory):
+    """A classifier of two kinds of texts."""
+    folder = tmp_path_factory.mktemp("fruits")
+    (folder / "things").mkdir()
+    draw = np.random.default_rng(0)
+    for kind, words in (("fruit", ["apple", "pear", "plum"]), ("tool", ["saw", "axe", "plane"])):
+        lines = [" ".join(draw.choice(words, 1 + number % 4)) for number in range(40)]
+        (folder / "things" / f"all.{kind}").write_text("\n".join(lines))
+    model = SequenceClassifier(Recurrent(GRUCell(8)), embedding=8)
+    data = LabelledText(path=folder / "things", validation=0, test=10)
+    return train(folder, "fruits", data, model, 15)
+
+
+def given(monkeypatch, text):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_a_verse_learned_by_heart_is_written_without_its_file(verses, capsys):
+    arguments = ["--prompt", "the rose", "--length", "60", "--temperature", "0"]
+    assert main(["generate", str(verses.directory), *arguments]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == VERSE[: len("the rose") + 60] + "\n"
+    assert "60 characters" in captured.err
+
+
+def test_samples_are_those_of_the_seed(verses, capsys):
+    texts = []
+    for seed in ("1", "1", "2"):
+        options = ["--samples", "2", "--length", "30", "--temperature", "2", "--seed", seed]
+        assert main(["generate", str(verses.directory), *options]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0].startswith("1.\n")
+
+
+def test_sums_are_written(sums, capsys, monkeypatch):
+    given(monkeypatch, "3+4\n9+9\n0+0\n")
+    assert main(["translate", str(sums.directory)]) == 0
+    assert capsys.readouterr().out == "7\n18\n0\n"
+    given(monkeypatch, "3+4\n9+9\n")
+    assert main(["translate", str(sums.directory), "--beams", "1"]) == 0
+    assert capsys.readouterr().out == "7\n18\n"
+
+
+def test_the_attention_is_drawn(sums, capsys, monkeypatch, tmp_path):
+    given(monkeypatch, "3+4\n")
+    folder = tmp_path / "pictures"
+    assert main(["translate", str(sums.directory), "--attention", str(folder)]) == 0
+    assert (folder / "1.png").stat().st_size > 1000
+    assert capsys.readouterr().out == "7\n"
+
+
+def test_lines_are_classified(fruits, capsys, monkeypatch):
+    given(monkeypatch, "apple pear\naxe saw axe\n")
+    assert main(["classify", str(fruits.directory)]) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[2]) for row in rows] == [("fruit", "apple pear"), ("tool", "axe saw axe")]
+    assert all(0.5 < float(row[1]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("command", "run", "options", "message"),
+    [
+        ("generate", "fruits", [], "holds a SequenceClassifier, which writes no text"),
+        ("generate", "sums", [], "writes answers to a source; use nnjax translate"),
+        ("generate", "verses", ["--prompt", "ß"], "none of the"),
+        ("generate", "verses", ["--length", "0"], "must be at least 1, not 0"),
+        ("generate", "verses", ["--samples", "0"], "must be at least 1, not 0"),
+        ("generate", "verses", ["--temperature", "-1"], "temperature must be at least 0"),
+        ("generate", "verses", ["--top-p", "2"], "must be below 1, not 2"),
+        ("translate", "verses", [], "holds a LanguageModel, which translates nothing"),
+        ("translate", "sums", ["--beams", "0"], "must be at least 1, not 0"),
+        ("classify", "verses", [], "classifies no texts"),
+    ],
+)
+def test_what_does_not_fit_is_refused(command, run, options, message, request, monkeypatch, capsys):
+    given(monkeypatch, "1+1\n")
+    directory = request.getfixturevalue(run).directory
+    assert main([command, str(directory), *options]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_input_that_is_empty_or_not_text_is_refused(fruits, monkeypatch, capsys):
+    given(monkeypatch, "")
+    assert main(["classify", str(fruits.directory)]) == 1
+    assert "standard input is empty" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"apple\xff"), "utf-8"))
+    assert main(["classify", str(fruits.directory)]) == 1
+    assert "byte 0xff at offset 5" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""Evaluation: how many examples at once, and that it does not show."""
+
+import jax
+import numpy as np
+import pytest
+
+from nnjax.data import Dataset, Vocabulary
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.training import devices, evaluation
+
+
+def of(targets, **options):
+    inputs = np.zeros((len(targets), 2), np.float32)
+    return Dataset({"train": {"inputs": inputs, "targets": targets}}, **options)
+
+
+def words(count):
+    vocabulary = Vocabulary(tuple(map(str, range(count))))
+    return {"vocabulary": vocabulary, "target_vocabulary": vocabulary}
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (of(np.zeros(9, np.int32), classes=("a", "b")), 500),
+        (of(np.zeros((9, 3), np.float32)), 500),
+        (of(np.zeros((9, 128), np.int32), **words(65)), 500),
+        # 2^25 outputs, a word of 4,096 at 64 places each: 128 examples.
+        (of(np.zeros((9, 64), np.int32), **words(4096)), 128),
+        (of(np.zeros((9, 2**20), np.int32), **words(100)), 1),
+    ],
+)
+def test_the_outputs_of_a_batch_fit_in_memory(data, size):
+    assert evaluation.batch_size(data) == size
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_however_many_at_once_the_metrics_are_the_same(monkeypatch, count):
+    draw = np.random.default_rng(0)
+    inputs = draw.normal(size=(300, 5)).astype(np.float32)
+    targets = (inputs[:, 0] > 0).astype(np.int32)
+    data = Dataset({"train": {"inputs": inputs, "targets": targets}}, classes=("a", "b"))
+    learner = Supervised(MLP(features=(6,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    mesh = devices.make_mesh(count)
+    sizes, measured = [], []
+    # 2 x (5 x 6 + 6 x 2) operations each: all fit into the first budget, 256 into the second.
+    for budget in (1e9, 84 * 300, 1):
+        monkeypatch.setattr(evaluation, "CACHED_FLOPS", budget)
+        evaluator = evaluation.Evaluator(learner, data, mesh)
+        sizes.append(evaluator._at_once(state))
+        measured.append(evaluator(jax.device_put(state, devices.replicated(mesh)), "train"))
+    assert sizes == [2048, 256, 128]
+    for one in measured[1:]:
+        assert one == pytest.approx(measured[0], rel=1e-6)
