@@ -17,11 +17,11 @@ _WAYS: dict[str, tuple[str, ...]] = {
     "bidirectional": ("forward", "backward"),
 }
 
-_MERGES: dict[str, Callable[[list[jax.Array]], jax.Array]] = {
-    "concatenate": lambda outputs: jnp.concatenate(outputs, axis=-1),
-    "sum": lambda outputs: outputs[0] + outputs[1],
-    "mean": lambda outputs: (outputs[0] + outputs[1]) / 2,
-    "product": lambda outputs: outputs[0] * outputs[1],
+_MERGES: dict[str, Callable[[list[jax.Array], int], jax.Array]] = {
+    "concatenate": jnp.concatenate,
+    "sum": lambda outputs, axis: outputs[0] + outputs[1],
+    "mean": lambda outputs, axis: (outputs[0] + outputs[1]) / 2,
+    "product": lambda outputs, axis: outputs[0] * outputs[1],
 }
 
 
@@ -34,11 +34,11 @@ def directions(direction: Direction) -> tuple[str, ...]:
     return choose("direction", direction, _WAYS)
 
 
-def merging(merge: Merge) -> Callable[[list[jax.Array]], jax.Array]:
-    """The function from the outputs (..., features) of each direction to one; of one, to itself.
+def merging(merge: Merge) -> Callable[[list[jax.Array], int], jax.Array]:
+    """The function from each direction's outputs and their axis of features to one; of one, itself.
 
     Raises:
       UserError: the merge mode is unknown.
     """
     function = choose("merge mode", merge, _MERGES)
-    return lambda outputs: function(outputs) if len(outputs) > 1 else outputs[0]
+    return lambda outputs, axis: function(outputs, axis) if len(outputs) > 1 else outputs[0]

@@ -1,4 +1,9 @@
-"""A cell with one product a step over all time steps, its gradient written by hand."""
+"""A cell with one product a step over all time steps, its gradient written by hand.
+
+Arrays lie as (units, time, batch). So the products before and after the loop are plain products of
+two matrices, gates are whole rows, and the products within the loop, of the transposed kernel with
+(units, batch), are up to twice as fast on a CPU as those of (batch, units) with the kernel.
+"""
 
 import functools
 from typing import Any, NamedTuple
@@ -38,77 +43,100 @@ def gated_scan(
       order: how the loop goes.
       kernel: U (units, gates * units).
       bias: b' (gates * units,), added to the product.
-      projected: (time, batch, gates * units).
-      carry: the state before.
+      projected: (gates * units, time, batch).
+      carry: the state before, (units, batch).
       lengths: int (batch,): steps from there on leave the state alone and put out zeros.
-      kept: factors (batch, units) on the state where it enters the product; taken as constants.
+      kept: factors (units, batch) on the state where it enters the product; taken as constants.
 
     Returns:
-      Outputs (time, batch, units), and the state after each sequence's last step.
+      Outputs (units, time, batch), and the state after each sequence's last step.
     """
-    outputs, carry, _ = _forward(gates, order, kernel, bias, projected, carry, lengths, kept, False)
-    return outputs, carry
+    return _forward(gates, order, kernel, bias, projected, carry, lengths, kept, False)[:2]
 
 
-def _forward(gates, order, kernel, bias, projected, carry, lengths, kept, keep_residuals: bool):
-    """Outputs, final state, and what the gradient needs of each step."""
+def _forward(gates, order, kernel, bias, projected, carry, lengths, kept, keep: bool):
+    """Outputs and final state; to ``keep``, what entered the products, and residuals by step."""
+    transposed = kernel.T
 
-    def step(carry, inputs):
-        projected, time = inputs
+    def step(state, time):
+        carry, outputs, operands = state
         operand = gates.hidden(carry) if kept is None else gates.hidden(carry) * kept
-        product = operand @ kernel if bias is None else operand @ kernel + bias
-        after, residuals = gates.forward(carry, projected, product)
+        product = transposed @ operand
+        if bias is not None:
+            product = product + bias[:, None]
+        after, residuals = gates.forward(carry, _at(projected, time), product)
         output = gates.hidden(after)
         if lengths is not None:
-            inside = (time < lengths)[:, None]
+            inside = time < lengths
             after = jax.tree.map(lambda new, old: jnp.where(inside, new, old), after, carry)
             output = jnp.where(inside, output, 0)
-        return after, (output, (operand, residuals) if keep_residuals else None)
+        outputs = _with(outputs, output, time)
+        if keep:
+            operands = _with(operands, operand, time)
+        return (after, outputs, operands), (residuals if keep else None)
 
-    times = jnp.arange(projected.shape[0])
-    carry, (outputs, residuals) = jax.lax.scan(step, carry, (projected, times), **order._asdict())
-    return outputs, carry, residuals
+    steps = projected.shape[1]
+    empty = jnp.zeros((kernel.shape[0], *projected.shape[1:]), projected.dtype)
+    state = (carry, empty, empty if keep else None)
+    (carry, outputs, operands), residuals = jax.lax.scan(
+        step, state, jnp.arange(steps), **order._asdict()
+    )
+    return outputs, carry, operands, residuals
 
 
 def _forward_for_gradient(gates, order, kernel, bias, projected, carry, lengths, kept):
-    outputs, carry, residuals = _forward(
+    outputs, carry, operands, residuals = _forward(
         gates, order, kernel, bias, projected, carry, lengths, kept, True
     )
-    return (outputs, carry), (residuals, kernel, bias, lengths, kept)
+    return (outputs, carry), (operands, residuals, kernel, bias, lengths, kept)
 
 
 def _backward(gates: Gates, order: Order, saved: Any, cotangents: Any):
-    (operands, residuals), kernel, bias, lengths, kept = saved
+    operands, residuals, kernel, bias, lengths, kept = saved
     d_outputs, d_carry = cotangents
-    # The product with a kernel laid out this way is the faster one, and it is needed every step.
-    transposed = kernel.T
 
-    def step(d_after, inputs):
-        d_output, time, residuals = inputs
+    def step(state, inputs):
+        d_after, d_projected, d_products = state
+        time, residuals = inputs
+        d_output = _at(d_outputs, time)
         _, onto_hidden = jax.vjp(gates.hidden, d_after)
         d_before = None
         if lengths is not None:
-            inside = (time < lengths)[:, None]
+            inside = time < lengths
             d_before = jax.tree.map(lambda d: jnp.where(inside, 0, d), d_after)
             d_after = jax.tree.map(lambda d: jnp.where(inside, d, 0), d_after)
             d_output = jnp.where(inside, d_output, 0)
         d_after = _add(d_after, onto_hidden(d_output)[0])
-        d_carry, d_projected, d_product = gates.backward(residuals, d_after)
-        d_operand = (d_projected if d_product is None else d_product) @ transposed
+        d_carry, d_gates, d_product = gates.backward(residuals, d_after)
+        d_operand = kernel @ (d_gates if d_product is None else d_product)
         d_carry = _add(d_carry, onto_hidden(d_operand if kept is None else d_operand * kept)[0])
         if d_before is not None:
             d_carry = _add(d_carry, d_before)
-        return d_carry, (d_projected, d_product)
+        d_projected = _with(d_projected, d_gates, time)
+        if d_product is not None:
+            d_products = _with(d_products, d_product, time)
+        return (d_carry, d_projected, d_products), None
 
-    times = jnp.arange(d_outputs.shape[0])
+    empty = jnp.zeros((kernel.shape[1], *operands.shape[1:]), d_outputs.dtype)
+    state = (d_carry, empty, None if gates.shared else empty)
     back = order._replace(reverse=not order.reverse)
-    d_carry, (d_projected, d_products) = jax.lax.scan(
-        step, d_carry, (d_outputs, times, residuals), **back._asdict()
+    (d_carry, d_projected, d_products), _ = jax.lax.scan(
+        step, state, (jnp.arange(operands.shape[1]), residuals), **back._asdict()
     )
     d_products = d_projected if d_products is None else d_products
-    d_kernel = jnp.einsum("tbu,tbg->ug", operands, d_products)
-    d_bias = None if bias is None else d_products.sum((0, 1))
+    d_kernel = jnp.einsum("utb,gtb->ug", operands, d_products)
+    d_bias = None if bias is None else d_products.sum((1, 2))
     return d_kernel, d_bias, d_projected, d_carry, None, None
+
+
+def _at(sequence: jax.Array, time: jax.Array) -> jax.Array:
+    """A step (units, batch) of a sequence (units, time, batch)."""
+    return jax.lax.dynamic_index_in_dim(sequence, time, 1, keepdims=False)
+
+
+def _with(sequence: jax.Array, value: jax.Array, time: jax.Array) -> jax.Array:
+    """A sequence (units, time, batch) with another step (units, batch)."""
+    return jax.lax.dynamic_update_index_in_dim(sequence, value, time, 1)
 
 
 def _add(one: Carry, other: Carry) -> Carry:

@@ -113,7 +113,8 @@ class Recurrent(nn.Module):
         batch = x.shape[0]
         if carry is None:
             carry = self.init_carry(batch, dtype)
-        x = jnp.swapaxes(x, 0, 1)
+        # Within, sequences are (features, time, batch), and ids (time, batch).
+        x = jnp.transpose(x)
         before, after, last = iter(carry), [], x
         merge = merging(self.merge)
         for layer in range(1, self.layers + 1):
@@ -126,16 +127,17 @@ class Recurrent(nn.Module):
                 after.append(final)
                 outputs.append(sequence)
                 finals.append(cell.output(final))
-            x, last = merge(outputs), merge(finals)
+            x, last = merge(outputs, 0), merge(finals, -1)
             if self.layer_norm:
                 norm = nn.LayerNorm(name=f"norm{layer}", dtype=dtype)
-                x, last = _before_the_end(norm(x), lengths), norm(last)
-        return (jnp.swapaxes(x, 0, 1) if self.return_sequences else last), tuple(after)
+                x, last = jnp.moveaxis(norm(jnp.moveaxis(x, 0, -1)), -1, 0), norm(last)
+                x = _before_the_end(x, lengths)
+        return (jnp.transpose(x) if self.return_sequences else last), tuple(after)
 
     def _run(self, cell, x, lengths, carry, way: str, dtype, train: bool):
-        """One layer in one direction: outputs (time, batch, features) and the state after."""
+        """One layer in one direction: outputs (features, time, batch) and the state after."""
         ids = jnp.issubdtype(x.dtype, jnp.integer)
-        weights = cell.weights(self.vocabulary if ids else x.shape[-1], dtype)
+        weights = cell.weights(self.vocabulary if ids else x.shape[0], dtype)
         kept = None
         if train and not is_plain(self.recurrent_dropout, 0):
             ones = jnp.ones_like(jax.tree.leaves(carry)[0])
@@ -144,7 +146,7 @@ class Recurrent(nn.Module):
             cell,
             weights,
             # What is not a number in the padding would come back in the gradient of the product.
-            cell.project(weights, x if ids else _before_the_end(x, lengths)),
+            x if ids else _before_the_end(x, lengths),
             carry,
             lengths=lengths,
             reverse=way == "backward",
@@ -179,8 +181,7 @@ class Recurrent(nn.Module):
 
 
 def _before_the_end(x: jax.Array, lengths: jax.Array | None) -> jax.Array:
-    """(time, batch, ...) with zeros from each sequence's end on."""
+    """A sequence (features, time, batch) with zeros from each one's end on."""
     if lengths is None:
         return x
-    inside = jnp.arange(x.shape[0])[:, None] < lengths
-    return jnp.where(inside[..., None], x, 0)
+    return jnp.where(jnp.arange(x.shape[1])[:, None] < lengths, x, 0)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nnjax.layers.cells.cell import Carry
 
@@ -14,7 +15,8 @@ class Gates(NamedTuple):
 
     ``Recurrent`` then knows the step's derivative without tracing it, keeps only ``residuals`` for
     it, and computes the gradient of the recurrent kernel by one product over all time steps.
-    All are pure functions that can be compared, so the same program is found again.
+    All are pure functions that can be compared, so the same program is found again. Arrays are
+    (units, batch), and those of several gates (gates * units, batch).
 
     Attributes:
       forward: ``(carry, projected, product) -> (carry, residuals)``; ``product`` is
@@ -23,11 +25,18 @@ class Gates(NamedTuple):
         of the state after to those of what went in; ``d_product`` is None where it is
         ``d_projected``, which then is kept once.
       hidden: what of the state enters the product; also the output.
+      shared: whether ``d_product`` is ``d_projected``.
     """
 
     forward: Callable[[Carry, jax.Array, jax.Array], tuple[Carry, Any]]
     backward: Callable[[Any, Carry], tuple[Carry, jax.Array, jax.Array | None]]
     hidden: Callable[[Carry], jax.Array]
+    shared: bool
+
+    def advance(self, carry: Carry, projected: jax.Array, product: jax.Array) -> Carry:
+        """The state after a step alone, all arrays being (batch, ...)."""
+        turned = jax.tree.map(jnp.transpose, carry)
+        return jax.tree.map(jnp.transpose, self.forward(turned, projected.T, product.T)[0])
 
 
 def sigmoid_of(t: jax.Array) -> jax.Array:
@@ -49,6 +58,7 @@ def tanh_slope_of(t: jax.Array) -> jax.Array:
     return 1 - t * t
 
 
-def scales(*gates: float, units: int, dtype: Any) -> jax.Array:
-    """A factor a gate, each repeated for its units: (gates * units,)."""
-    return jnp.repeat(jnp.asarray(gates, dtype), units)
+def scales(*gates: float, units: int, dtype: Any) -> np.ndarray:
+    """A factor a gate, each repeated for its units: (gates * units, 1)."""
+    # Of NumPy, so that it is a constant: what is computed within the loop slows all of it.
+    return np.repeat(np.asarray(gates, dtype), units)[:, None]

@@ -55,7 +55,7 @@ class GRUCell(GatedCell):
             return self._reset_before(weights, carry, projected, kept)
         product = recurrent(weights, carry, kept)
         if self.activation == "tanh":
-            return GRU_GATES.forward(carry, projected, product)[0]
+            return GRU_GATES.advance(carry, projected, product)
         (x_r, x_z, x_n), (h_r, h_z, h_n) = split(projected, 3), split(product, 3)
         r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
         return z * carry + (1 - z) * activations.by_name(self.activation)(x_n + r * h_n)

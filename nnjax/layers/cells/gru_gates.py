@@ -7,27 +7,27 @@ from nnjax.layers.cells.gates import Gates, sigmoid_of, sigmoid_slope_of, tanh_s
 
 
 def _forward(h: jax.Array, projected: jax.Array, product: jax.Array):
-    cut = 2 * h.shape[-1]
-    t = jnp.tanh(0.5 * (projected[..., :cut] + product[..., :cut]))
-    r, z = jnp.split(sigmoid_of(t), 2, axis=-1)
-    h_n = product[..., cut:]
-    n = jnp.tanh(projected[..., cut:] + r * h_n)
+    cut = 2 * len(h)
+    t = jnp.tanh(0.5 * (projected[:cut] + product[:cut]))
+    r, z = jnp.split(sigmoid_of(t), 2)
+    h_n = product[cut:]
+    n = jnp.tanh(projected[cut:] + r * h_n)
     return z * h + (1 - z) * n, (t, n, h_n, h)
 
 
 def _backward(residuals, d_h: jax.Array):
     t, n, h_n, h = residuals
-    t_r, t_z = jnp.split(t, 2, axis=-1)
+    t_r, t_z = jnp.split(t, 2)
     r, z = sigmoid_of(t_r), sigmoid_of(t_z)
     d_n = d_h * (1 - z) * tanh_slope_of(n)
     d_r = d_n * h_n * sigmoid_slope_of(t_r)
     d_z = d_h * (h - n) * sigmoid_slope_of(t_z)
-    d_projected = jnp.concatenate([d_r, d_z, d_n], axis=-1)
-    return d_h * z, d_projected, jnp.concatenate([d_r, d_z, d_n * r], axis=-1)
+    d_projected = jnp.concatenate([d_r, d_z, d_n])
+    return d_h * z, d_projected, jnp.concatenate([d_r, d_z, d_n * r])
 
 
 def _hidden(h: jax.Array) -> jax.Array:
     return h
 
 
-GRU_GATES = Gates(_forward, _backward, _hidden)
+GRU_GATES = Gates(_forward, _backward, _hidden, shared=False)

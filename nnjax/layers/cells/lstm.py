@@ -68,7 +68,7 @@ class LSTMCell(GatedCell):
         """h_t and c_t."""
         product = recurrent(weights, carry[0], kept)
         if self.activation == "tanh":
-            return LSTM_GATES.forward(carry, projected, product)[0]
+            return LSTM_GATES.advance(carry, projected, product)
         phi = activations.by_name(self.activation)
         i, f, g, o = split(projected + product, 4)
         c = jax.nn.sigmoid(f) * carry[1] + jax.nn.sigmoid(i) * phi(g)

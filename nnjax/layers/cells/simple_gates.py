@@ -29,6 +29,6 @@ def _hidden(h: jax.Array) -> jax.Array:
 
 
 SIMPLE_GATES = {
-    "tanh": Gates(_tanh_forward, _tanh_backward, _hidden),
-    "relu": Gates(_relu_forward, _relu_backward, _hidden),
+    "tanh": Gates(_tanh_forward, _tanh_backward, _hidden, shared=True),
+    "relu": Gates(_relu_forward, _relu_backward, _hidden, shared=True),
 }
