@@ -1,10 +1,11 @@
-"""cnn2 with dropout on the fivefold expanded MNIST: 300,000 images (reference 99.6%; ten minutes).
+"""cnn2 with dropout on the fivefold expanded MNIST: 300,000 images (99.58%, reference 99.6%).
 
-    nnjax train cnn2_plus
+    nnjax train cnn2_plus                   # a quarter of an hour on two cores
 
-The training images and their shifts by one pixel up, down, left and right, shifted once more at
-random as they are trained on, and dropout after every block. Set as an exercise in the lectures;
-the highest reference is 99.6% (Nielsen, chapter 6).
+The training images and their shifts by one pixel up, down, left and right, as they are trained on
+shifted once more, rotated by up to 10 degrees and enlarged by up to a tenth at random, and dropout
+after every block. Set as an exercise in the lectures; the highest reference is 99.6% (Nielsen,
+chapter 6).
 """
 
 from nnjax.data import Augment, Mnist
@@ -15,18 +16,18 @@ from nnjax.schedules import OneCycle
 from nnjax.training import Experiment, Training
 
 config = Experiment(
-    data=Mnist(expand_shifts=True, augment=Augment(shift=1)),
+    data=Mnist(expand_shifts=True, augment=Augment(shift=1, rotate=10, zoom=0.1)),
     learner=Supervised(
         model=CNN(
             features=(20, 40),
             kernel_sizes=(5, 3),
             hidden=(100,),
-            dropout=0.2,
-            hidden_dropout=0.5,
+            dropout=0.1,
+            hidden_dropout=0.3,
         ),
         optimizer=Nesterov(
             learning_rate=0.1, schedule=OneCycle(), weight_decay=5e-4, ema_decay=0.999
         ),
     ),
-    training=Training(epochs=16, batch_size=128),
+    training=Training(epochs=20, batch_size=128),
 )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 from rich.console import Console
 
+from nnjax.flops import count as count_flops
 from nnjax.flops import products
 from nnjax.models import CNN, MLP, SingleNeuron
 from nnjax.summary import summarise
@@ -97,7 +98,9 @@ def test_flax_convolution_in_a_trace():
     layer = nn.Conv(6, (3, 3), strides=2, feature_group_count=2)
     x = jax.ShapeDtypeStruct((1, 8, 8, 4), jnp.float32)
     variables = jax.eval_shape(layer.init, jax.random.key(0), x)
-    assert sum(one.flops for one in products(layer.apply, variables, x)) == 2 * 16 * 9 * 2 * 6
+    flops = 2 * 16 * 9 * 2 * 6
+    assert [one.flops for one in products(layer.apply, variables, x)] == [flops]
+    assert count_flops(layer.apply, variables, x) == flops
 
 
 def test_dropout_has_a_row_where_it_drops():

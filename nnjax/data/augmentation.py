@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.ndimage import map_coordinates
 
 from nnjax.errors import UserError
+from nnjax.traced import check_number
 
 
 @dataclass(frozen=True)
@@ -20,16 +22,22 @@ class Augment:
       flip: mirror left and right with probability 1/2.
       crop: pad by this many mirrored pixels on each side and crop a random window of the original
         size.
+      rotate: largest rotation in degrees, either way; drawn uniformly, about the image's centre.
+      zoom: enlarge by a factor drawn uniformly from 1 - zoom ... 1 + zoom, about the centre.
     """
 
     shift: int = 0
     flip: bool = False
     crop: int = 0
+    rotate: float = 0.0
+    zoom: float = 0.0
 
     def __post_init__(self):
         for name in ("shift", "crop"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must be 0 or more pixels, not {getattr(self, name)}")
+        check_number("rotation in degrees", self.rotate, at_least=0)
+        check_number("zoom", self.zoom, at_least=0, below=1)
 
     def __call__(self, key: jax.Array, inputs: jax.Array) -> jax.Array:
         """Maps images (batch, height, width[, channels]) to the same shape and dtype.
@@ -37,16 +45,18 @@ class Augment:
         Raises:
           UserError: there is something to do, and the inputs are not images, or are too small.
         """
-        if not (self.shift or self.flip or self.crop):
+        if not (self.shift or self.flip or self.crop or self.rotate or self.zoom):
             return inputs
         check_images(inputs.shape, "augmentation needs")
-        shift_key, flip_key, crop_key = jax.random.split(key, 3)
+        shift_key, flip_key, crop_key, turn_key = jax.random.split(key, 4)
         if self.flip:
             inputs = random_flip(flip_key, inputs)
         if self.crop:
             if self.crop >= min(inputs.shape[1:3]):
                 raise UserError(f"crop={self.crop} is too large for {_size(inputs.shape)} images")
             inputs = random_window(crop_key, inputs, self.crop, mode="reflect")
+        if self.rotate or self.zoom:
+            inputs = random_turn(turn_key, inputs, self.rotate, self.zoom)
         if self.shift:
             if self.shift >= min(inputs.shape[1:3]):
                 raise UserError(f"shift={self.shift} is too large for {_size(inputs.shape)} images")
@@ -100,6 +110,42 @@ def _window_along(
         window = jax.lax.slice_in_dim(padded, begin, begin + size, axis=axis)
         chosen = jnp.where(offset == begin, window, chosen)
     return chosen
+
+
+def random_turn(key: jax.Array, images: jax.Array, degrees: float, zoom: float) -> jax.Array:
+    """Rotates and enlarges each image about its centre, by bilinear interpolation.
+
+    Args:
+      key: draws an angle from -degrees ... degrees and a factor from 1 - zoom ... 1 + zoom for each
+        image, uniformly.
+      images: (batch, height, width[, channels]); outside of them is 0. Integers are rounded.
+      degrees: the largest angle.
+      zoom: the largest change of size.
+    """
+    draws = jax.random.uniform(key, (2, len(images)), minval=-1)
+    angles, factors = jnp.deg2rad(degrees) * draws[0], 1 + zoom * draws[1]
+    return jax.vmap(turn)(images, angles, factors)
+
+
+def turn(image: jax.Array, angle: jax.Array | float, factor: jax.Array | float) -> jax.Array:
+    """Rotates an image anticlockwise and enlarges it, about its centre.
+
+    Args:
+      image: (height, width[, channels]); outside of it is 0. Integers are rounded.
+      angle: in radians.
+      factor: above 1 enlarges.
+    """
+    centre = [(size - 1) / 2 for size in image.shape[:2]]
+    # Each pixel of the result looks up where it came from; rows run downwards.
+    y, x = jnp.mgrid[: image.shape[0], : image.shape[1]]
+    y, x = (y - centre[0]) / factor, (x - centre[1]) / factor
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    places = [cosine * y + sine * x + centre[0], cosine * x - sine * y + centre[1]]
+
+    def look_up(channel: jax.Array) -> jax.Array:
+        return map_coordinates(channel, places, order=1)
+
+    return look_up(image) if image.ndim == 2 else jax.vmap(look_up, 2, 2)(image)
 
 
 def _per_example(values: jax.Array, ndim: int) -> jax.Array:

@@ -44,7 +44,7 @@ def scan(
     gates = cell.gates()
     if gates is None or remat:
         return _scan_any(cell, weights, x, carry, lengths, reverse, kept, remat, unroll)
-    outputs, after = gated_scan(
+    result: Any = gated_scan(
         gates,
         Order(reverse, unroll),
         weights["recurrent_kernel"],
@@ -54,6 +54,7 @@ def scan(
         lengths,
         None if kept is None else kept.T,
     )
+    outputs, after = result
     return outputs, _transposed(after)
 
 

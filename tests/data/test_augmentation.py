@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnjax.data import Augment
-from nnjax.data.augmentation import expand_shifts, random_flip, random_window
+from nnjax.data.augmentation import expand_shifts, random_flip, random_turn, random_window, turn
 from nnjax.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (6, 5, 4, 3), np.uint8)
@@ -62,8 +62,44 @@ def test_flips_mirror_about_half_of_the_images():
     assert abs(mirrored.sum() - 1000) < 110
 
 
+def test_a_quarter_turn_is_anticlockwise():
+    square = IMAGES[0, :4, :4]
+    for image in (square, square[..., 0], square.astype(np.float32)):
+        turned = turn(jnp.asarray(image), jnp.pi / 2, 1.0)
+        assert turned.dtype == image.dtype
+        np.testing.assert_allclose(turned, np.rot90(image), atol=1e-4)
+
+
+def test_enlarging_interpolates_about_the_centre():
+    row = jnp.asarray([[0.0, 4.0, 8.0, 12.0, 16.0]])
+    np.testing.assert_allclose(turn(row, 0.0, 2.0), [[4, 6, 8, 10, 12]])
+    np.testing.assert_allclose(turn(row, 0.0, 0.5), [[0, 0, 8, 16, 0]])
+
+
+def test_each_image_is_turned_by_its_own_angle_within_the_bounds():
+    # A bright pixel 20 to the right of the centre tells angle and factor by where it goes.
+    side, count = 61, 300
+    images = np.zeros((count, side, side), np.float32)
+    images[:, 29:32, 49:52] = 1
+    turned = np.asarray(random_turn(jax.random.key(0), jnp.asarray(images), 15.0, 0.1))
+    y, x = np.mgrid[:side, :side] - 30.0
+    weight = turned.sum((1, 2))
+    up, right = -(turned * y).sum((1, 2)) / weight, (turned * x).sum((1, 2)) / weight
+    angles, radii = np.rad2deg(np.arctan2(up, right)), np.hypot(up, right)
+    assert -15.1 < angles.min() < -14
+    assert 14 < angles.max() < 15.1
+    assert 17.9 < radii.min() < 18.2
+    assert 21.8 < radii.max() < 22.1
+
+
+def test_nothing_turned_is_nothing_changed():
+    np.testing.assert_array_equal(
+        random_turn(jax.random.key(0), jnp.asarray(IMAGES), 0.0, 0.0), IMAGES
+    )
+
+
 def test_the_key_decides():
-    augment = Augment(shift=1, flip=True, crop=1)
+    augment = Augment(shift=1, flip=True, crop=1, rotate=20, zoom=0.2)
     once, again = (augment(jax.random.key(2), jnp.asarray(IMAGES)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
     assert np.any(np.asarray(augment(jax.random.key(3), jnp.asarray(IMAGES))) != np.asarray(once))
@@ -78,7 +114,10 @@ def test_with_nothing_to_do_any_inputs_pass():
     ("augment", "shape", "message"),
     [
         (lambda: Augment(shift=-1), (), "shift must be 0 or more pixels, not -1"),
+        (lambda: Augment(rotate=-5), (), "rotation in degrees must be at least 0, not -5"),
+        (lambda: Augment(zoom=1), (), "zoom must be below 1, not 1"),
         (lambda: Augment(flip=True), (2, 3), "augmentation needs images"),
+        (lambda: Augment(rotate=5), (2, 3), "augmentation needs images"),
         (lambda: Augment(crop=4), (2, 5, 4, 3), "crop=4 is too large for 5x4 images"),
     ],
 )

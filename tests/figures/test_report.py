@@ -66,7 +66,7 @@ def test_predictions_do_not_depend_on_the_batch(batch, tmp_path, monkeypatch):
     result, _ = trained(data, tmp_path, Digits())
     inputs = data.prepare(data.split("test"))["inputs"]
     expected = result.learner.predict(result.state, inputs)
-    monkeypatch.setattr("nnjax.figures.prediction.BATCH", batch)
+    monkeypatch.setattr("nnjax.figures.prediction.batch_size", lambda data: batch)
     outputs, targets = predict_with_targets(result.learner, result.state, data, "test")
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(targets, data.split("test")["targets"])
