@@ -1,4 +1,4 @@
-"""Next character by two layers of LSTM, on any text (Shakespeare: nats a character in 15 minutes).
+"""Next character by two layers of LSTM, on any text.
 
     nnjax train char_lm                                       # on Python's own standard library
     nnjax train char_lm --data.path shakespeare.txt

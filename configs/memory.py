@@ -1,7 +1,7 @@
-"""The adding problem over 200 steps: remember two numbers of a long sequence (LSTM solves it).
+"""The adding problem over 200 steps: remember two numbers of a long sequence.
 
     nnjax train memory
-    nnjax train memory --model.recurrent.cell simple     # learns little beyond the mean
+    nnjax train memory --model.recurrent.cell simple
     nnjax train memory --data copy --loss categorical_cross_entropy --metrics accuracy
 
 After Hochreiter and Schmidhuber (1997). Always answering the mean has a squared error of 1/24 =

@@ -1,4 +1,4 @@
-"""The kind of every character of Python code, as an editor colours it (above 99%; minutes).
+"""The kind of every character of Python code, as an editor colours it (95% after 2 of 6 epochs).
 
     nnjax train tagging
     nnjax train tagging --data.path my_project
