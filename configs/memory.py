@@ -2,7 +2,6 @@
 
     nnjax train memory
     nnjax train memory --model.recurrent.cell simple
-    nnjax train memory --data copy --loss categorical_cross_entropy --metrics accuracy
 
 After Hochreiter and Schmidhuber (1997). Always answering the mean has a squared error of 1/24 =
 0.042; a sequence counts as solved where the error is at most 0.04, a mean squared error far below
