@@ -77,7 +77,10 @@ class Described:
     def example(self, batch_size: int = 1) -> Any:
         """Shape and dtype of a batch as a learner takes it, without computing anything."""
         stored = jax.tree.map(
-            lambda one: jax.ShapeDtypeStruct((batch_size, *one.shape), one.dtype),
+            # As it is on the device, where 64 bits become 32.
+            lambda one: jax.ShapeDtypeStruct(
+                (batch_size, *one.shape), jax.dtypes.canonicalize_dtype(one.dtype)
+            ),
             dict(self.stored),
         )
         return jax.eval_shape(self.prepare, stored)
