@@ -10,6 +10,7 @@ import tyro
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.trained import Trained, open_trained, read_lines
+from nnjax.data.padding import encode_texts
 from nnjax.errors import UserError
 
 BATCH = 64
@@ -39,10 +40,8 @@ def classify(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 def _answers(trained: Trained, lines: Sequence[str]) -> Iterator[str]:
     """The line to print for each text."""
-    from nnjax.generation.translation import encode_sources
-
     data = trained.data
-    ids = encode_sources(lines, data.vocabulary)
+    ids = encode_texts(data.vocabulary, lines)
     predicted = np.asarray(jax.jit(trained.learner.predict)(trained.state, ids))
     for line, row in zip(lines, predicted, strict=True):
         yield _tagged(line, row, data) if row.ndim == 2 else _classified(line, row, data)

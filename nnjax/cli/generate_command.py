@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import tyro
 from nnjax.cli.options import call_with_options
 from nnjax.cli.trained import Trained, open_trained, warn
 from nnjax.errors import UserError
+from nnjax.traced import check_number
 
 
 def generate(
@@ -37,14 +39,13 @@ def generate(
     """
     from nnjax import generation
 
-    if samples < 1:
-        raise UserError(f"the number of samples must be at least 1, not {samples}")
+    check_number("number of samples", samples, at_least=1)
     sampling = generation.Sampling(temperature, top_k, top_p)
     trained = open_trained(run)
     vocabulary = language_of(trained)
     ids = vocabulary.encode_text(prompt).tolist()
     began = time.perf_counter()
-    show = _Printer(vocabulary, prompt) if samples == 1 else None
+    show = _Printer(vocabulary, ids) if samples == 1 else None
     written = generation.generate(
         trained.learner.model,
         trained.variables,
@@ -87,9 +88,9 @@ def language_of(trained: Trained) -> Any:
 class _Printer:
     """Shows a text while it is written: what each chunk adds to it."""
 
-    def __init__(self, vocabulary: Any, prompt: str):
+    def __init__(self, vocabulary: Any, prompt: Sequence[int]):
         self._vocabulary = vocabulary
-        self._ids = vocabulary.encode_text(prompt).tolist()
+        self._ids = list(prompt)
         self._shown = 0
         self._print()
 

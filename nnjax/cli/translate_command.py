@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from nnjax.cli.options import call_with_options
@@ -88,7 +87,7 @@ def _draw(trained: Trained, source: str, target: str, path: Path) -> None:
         data.vocabulary,
         data.target_vocabulary,
     )
-    warn(f"drawn {save(draw_attention(np.asarray(weights), words, written), path)}")
+    warn(f"drawn {save(draw_attention(weights, words, written), path)}")
 
 
 def run(arguments: list[str]) -> int:

@@ -142,8 +142,7 @@ def bucket_order(buckets: np.ndarray, batch_size: int, seed: int, epoch: int) ->
     order = epoch_order(len(buckets), seed, epoch)
     order = order[np.argsort(buckets[order], kind="stable")]
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
-    # Drawn from another stream than the order of the examples.
-    return [batches[place] for place in epoch_order(len(batches), seed ^ 2**40, epoch)]
+    return [batches[place] for place in epoch_order(len(batches), seed, epoch, stream=1)]
 
 
 def _padded(array: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.mnist import Mnist
-from nnjax.data.pairs import encoder_decoder_arrays
+from nnjax.data.pairs import decoder_arrays
 from nnjax.data.preprocessing import ids
 from nnjax.data.splits import ImageSplits
 from nnjax.data.vocabulary import END, START, Vocabulary
@@ -64,6 +64,5 @@ class DigitNames(ImageSplits):
 
 def _captioned(split: Batch) -> Batch:
     words = [NAMES[digit] for digit in np.asarray(split["targets"])]
-    arrays = encoder_decoder_arrays([""] * len(words), words, VOCABULARY, VOCABULARY, (1, WIDTH))
-    inputs = {"source": split["inputs"], "target": arrays["inputs"]["target"]}
-    return {"inputs": inputs, "targets": arrays["targets"]}
+    read, written = decoder_arrays(words, VOCABULARY, WIDTH)
+    return {"inputs": {"source": split["inputs"], "target": read}, "targets": written}

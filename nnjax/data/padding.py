@@ -10,6 +10,10 @@ from nnjax.data.vocabulary import Vocabulary
 PADDING = -1
 """Where there is nothing. Every negative id is padding; it comes only after the end."""
 
+MULTIPLE = 16
+"""Texts of any length are padded to a multiple of this many words, so that a program compiled for
+one width serves many of them."""
+
 
 def encode_padded(
     vocabulary: Vocabulary, sequences: Sequence[Sequence[str]], width: int
@@ -34,6 +38,24 @@ def encode_padded(
     padded = np.full(filled.shape, PADDING, dtype)
     padded[filled] = vocabulary.encode(list(chain.from_iterable(cut)))
     return padded
+
+
+def encode_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> np.ndarray:
+    """The ids of texts below one another, padded with -1 after their end.
+
+    Args:
+      vocabulary: of the words, into which its tokeniser cuts the texts.
+      texts: n of them; some may be empty.
+
+    Returns:
+      int32 (n, width), the width being the least multiple of 16 that holds the longest text.
+
+    Raises:
+      UserError: a word is not in the vocabulary, and that has no ``<unknown>``.
+    """
+    words = [vocabulary.tokeniser.split(text) for text in texts]
+    width = -(-longest(words) // MULTIPLE) * MULTIPLE
+    return encode_padded(vocabulary, words, width).astype(np.int32)
 
 
 def lengths(padded: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from nnjax.data.dataset import Batch
 from nnjax.data.padding import encode_padded
 from nnjax.data.vocabulary import END, START, Vocabulary
@@ -28,12 +30,28 @@ def encoder_decoder_arrays(
       ``<start>``; ``targets`` (n, widths[1] + 1): the same a word ahead, ending with ``<end>``. All
       are ids, padded with -1.
     """
+    read, written = decoder_arrays(targets, target_vocabulary, widths[1])
+    source = encode_padded(vocabulary, sources, widths[0])
+    return {"inputs": {"source": source, "target": read}, "targets": written}
+
+
+def decoder_arrays(
+    targets: Sequence[Sequence[str]], vocabulary: Vocabulary, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a decoder reads, and what it is to write: the same a word ahead.
+
+    Args:
+      targets: the words of n targets.
+      vocabulary: has ``<start>`` and ``<end>``.
+      width: of the targets, without these.
+
+    Returns:
+      Ids (n, width + 1) that begin with ``<start>``, and ids (n, width + 1) that end with
+      ``<end>``, both padded with -1.
+    """
     read = [[START, *words] for words in targets]
     written = [[*words, END] for words in targets]
-    return {
-        "inputs": {
-            "source": encode_padded(vocabulary, sources, widths[0]),
-            "target": encode_padded(target_vocabulary, read, widths[1] + 1),
-        },
-        "targets": encode_padded(target_vocabulary, written, widths[1] + 1),
-    }
+    return (
+        encode_padded(vocabulary, read, width + 1),
+        encode_padded(vocabulary, written, width + 1),
+    )

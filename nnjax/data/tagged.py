@@ -49,8 +49,10 @@ class TaggedText(Sequences):
             for split, path in _find_files(Path(self.path)).items()
         }
         splits = self.select(stored)
-        texts = {name: [self._cased(words) for words in split["inputs"]]
-                 for name, split in splits.items()}  # fmt: skip
+        texts = {
+            name: [self._cased(words) for words in split["inputs"]]
+            for name, split in splits.items()
+        }
         vocabulary = self.vocabulary(texts["train"])
         tags = Vocabulary(tuple(sorted(set(chain.from_iterable(splits["train"]["targets"])))))
         width = max(map(longest, texts.values()))

@@ -24,8 +24,6 @@ START = "<start>"
 END = "<end>"
 """What a decoder writes last."""
 
-SPECIAL = (UNKNOWN, START, END)
-
 
 @dataclass(frozen=True)
 class Vocabulary:

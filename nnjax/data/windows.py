@@ -104,16 +104,22 @@ class Windows(Dataset):
         """
         windows = self.size("train")
         if self.lanes is not None:
-            if batch_size != self.lanes:
-                raise UserError(
-                    f"batch_size={batch_size} must be the number of lanes, {self.lanes}; change one"
-                )
+            check_lanes(self.lanes, batch_size)
             return lane_order(windows, self.lanes)
         arrays = self.split("train")
         shifts = min(int(arrays["stride"]), len(arrays["tokens"]) - len(arrays["steps"]) + 1)
-        # Drawn from another stream than the order of the windows.
-        drawn = epoch_order(shifts, seed ^ 2**40, epoch)[0] if shifts > 1 else 0
+        drawn = epoch_order(shifts, seed, epoch, stream=1)[0] if shifts > 1 else 0
         return drawn * windows + epoch_order(windows, seed, epoch)
+
+
+def check_lanes(lanes: int, batch_size: int) -> None:
+    """Refuses batches that are no lanes of a text, each row going on where the one before ended.
+
+    Raises:
+      UserError: a batch has not as many rows as there are lanes.
+    """
+    if batch_size != lanes:
+        raise UserError(f"batch_size={batch_size} must be the number of lanes, {lanes}; change one")
 
 
 def lane_starts(chunks: int, lanes: int) -> np.ndarray:
@@ -227,12 +233,12 @@ class Windowing:
                 "word after it; give more text or a smaller length"
             )
         if self.lanes is not None:
-            return self._lanes(tokens, self.lanes)
+            return self._in_lanes(tokens, self.lanes)
         stride = self.stride or (self.length if self.targets == "all" else 1)
         # As many as fit wherever, within a stride, the first of them starts.
         return _split(tokens, self.length, stride, max(1, room // stride))
 
-    def _lanes(self, tokens: np.ndarray, lanes: int) -> Batch:
+    def _in_lanes(self, tokens: np.ndarray, lanes: int) -> Batch:
         chunks = (len(tokens) - 1) // self.length
         if chunks < lanes:
             raise UserError(

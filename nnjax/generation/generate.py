@@ -16,6 +16,7 @@ import numpy as np
 
 from nnjax.errors import UserError
 from nnjax.generation.sampling import Sampling
+from nnjax.traced import check_number
 
 CHUNK = 64
 """Words that the compiled loop writes at once."""
@@ -99,7 +100,6 @@ def answer(
     """
     source = jax.device_put(source)
     begin = functools.partial(_read, model, source=source, length=length)
-    greedy = Sampling(temperature=0)
     return _write(
         model,
         variables,
@@ -107,7 +107,7 @@ def answer(
         [[start]] * len(source),
         length,
         seed,
-        sampling or greedy,
+        sampling or Sampling(temperature=0),
         end,
         chunk,
         callback,
@@ -127,8 +127,7 @@ def _write(
     callback: Callback | None,
 ) -> np.ndarray:
     """Runs the loop chunk by chunk; ``begin(variables=..., first=..., seed=...)`` starts it."""
-    if length < 1:
-        raise UserError(f"the number of words to write must be at least 1, not {length}")
+    check_number("number of words to write", length, at_least=1)
     if not hasattr(model, "advance"):
         raise UserError(f"a {type(model).__name__} cannot generate; give a model that has advance")
     given = np.array([len(prompt) for prompt in prompts])

@@ -7,13 +7,10 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from nnjax.data.padding import encode_padded, longest
+from nnjax.data.padding import encode_texts
 from nnjax.data.vocabulary import Vocabulary
 from nnjax.generation.beam import beam_search
 from nnjax.generation.generate import answer
-
-MULTIPLE = 16
-"""Sources are padded to a multiple of this many words, so that few programs are compiled."""
 
 
 def translate(
@@ -46,7 +43,7 @@ def translate(
       UserError: a word is unknown and the vocabulary has no ``<unknown>``.
     """
     start, end = _ends(target_vocabulary)
-    source = encode_sources(sentences, vocabulary)
+    source = encode_texts(vocabulary, sentences)
     if beams == 1:
         ids = answer(model, variables, source, length, start=start, end=end)
     else:
@@ -62,13 +59,6 @@ def translate(
         )
         ids = found[:, 0]
     return [target_vocabulary.decode_text(row) for row in ids]
-
-
-def encode_sources(sentences: Sequence[str], vocabulary: Vocabulary) -> np.ndarray:
-    """The ids of sentences, int32 (sentences, longest), negative after their ends."""
-    words = [vocabulary.tokeniser.split(sentence) for sentence in sentences]
-    width = -(-longest(words) // MULTIPLE) * MULTIPLE
-    return encode_padded(vocabulary, words, width).astype(np.int32)
 
 
 def attention_of(
@@ -89,7 +79,7 @@ def attention_of(
       UserError: the model has no attention.
     """
     start, end = _ends(target_vocabulary)
-    read = encode_sources([source], vocabulary)
+    read = encode_texts(vocabulary, [source])
     written = target_vocabulary.encode_text(target)
     inputs = {"source": read, "target": np.append(np.int32(start), written)[None]}
     weights = jax.jit(lambda inputs: model.apply(variables, inputs, method="attention_weights"))

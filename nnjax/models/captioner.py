@@ -7,14 +7,18 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from nnjax.errors import UserError
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.embedding import Embedding
 from nnjax.layers.recurrent import Recurrent
 from nnjax.models.cnn import CNN
-from nnjax.models.sequence_inputs import InitialState, known_size, parameters_dtype
-from nnjax.traced import check_number
+from nnjax.models.sequence_inputs import (
+    InitialState,
+    check_forward,
+    check_options,
+    known_size,
+    parameters_dtype,
+)
 
 
 class Captioner(nn.Module):
@@ -43,14 +47,10 @@ class Captioner(nn.Module):
     dropout: float = 0.0
 
     def __post_init__(self):
-        check_number("size of the vocabulary", self.target_vocabulary, at_least=1)
-        check_number("width of the embedding", self.embedding, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
-        if self.decoder.direction != "forward":
-            raise UserError(
-                f"a {self.decoder.direction} decoder would see the words it predicts; set its "
-                "direction to forward"
-            )
+        check_options(
+            target_vocabulary=self.target_vocabulary, embedding=self.embedding, dropout=self.dropout
+        )
+        check_forward("decoder", self.decoder)
         super().__post_init__()
 
     def setup(self):

@@ -16,11 +16,13 @@ from nnjax.layers.embedding import Embedding
 from nnjax.layers.recurrent import Recurrent
 from nnjax.models.sequence_inputs import (
     InitialState,
+    check_forward,
+    check_options,
+    check_tied,
     known_size,
     lengths_of,
     parameters_dtype,
 )
-from nnjax.traced import check_number
 
 Carry = dict[str, Any]
 """``state`` of the decoder; and ``memory``, what it attends to, which no step changes."""
@@ -66,35 +68,30 @@ class EncoderDecoder(nn.Module):
     tied: bool = False
 
     def __post_init__(self):
-        check_number("size of the vocabulary", self.vocabulary, at_least=1)
-        check_number("size of the target vocabulary", self.target_vocabulary, at_least=1)
-        check_number("width of the embedding", self.embedding, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
-        if self.decoder.direction != "forward":
-            raise UserError(
-                f"a {self.decoder.direction} decoder would see the words it predicts; set its "
-                "direction to forward"
-            )
-        if self.tied and self.embedding != self.decoder.cell.features:
-            raise UserError(
-                f"tied weights need an embedding as wide as the decoder's "
-                f"{self.decoder.cell.features} features, not {self.embedding}"
-            )
+        check_options(
+            vocabulary=self.vocabulary,
+            target_vocabulary=self.target_vocabulary,
+            embedding=self.embedding,
+            dropout=self.dropout,
+        )
+        check_forward("decoder", self.decoder)
+        if self.tied:
+            check_tied("decoder", self.decoder, self.embedding)
         super().__post_init__()
 
     def setup(self):
         words = known_size("vocabulary", self.vocabulary)
         targets = known_size("target_vocabulary", self.target_vocabulary)
-        embedded, features = self.embedding is not None, self.decoder.cell.features
+        one_hot, features = self.embedding is None, self.decoder.cell.features
         if self.embedding is not None:
             self.embed_source = Embedding(words, self.embedding)
             self.embed_target = Embedding(targets, self.embedding)
         options: dict[str, Any] = {"return_sequences": True, "parent": self}
         self.encoding = self.encoder.clone(
-            vocabulary=None if embedded else words, name="encoding", **options
+            vocabulary=words if one_hot else None, name="encoding", **options
         )
         self.decoding = self.decoder.clone(
-            vocabulary=None if embedded else targets, name="decoding", **options
+            vocabulary=targets if one_hot else None, name="decoding", **options
         )
         self.initial = InitialState()
         if self.attention != "none":

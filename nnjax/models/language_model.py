@@ -13,8 +13,14 @@ from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.embedding import Embedding
 from nnjax.layers.recurrent import Recurrent
-from nnjax.models.sequence_inputs import known_size, lengths_of, parameters_dtype
-from nnjax.traced import check_number
+from nnjax.models.sequence_inputs import (
+    check_forward,
+    check_options,
+    check_tied,
+    known_size,
+    lengths_of,
+    parameters_dtype,
+)
 
 
 class LanguageModel(nn.Module):
@@ -50,27 +56,18 @@ class LanguageModel(nn.Module):
     tied: bool = False
 
     def __post_init__(self):
-        check_number("size of the vocabulary", self.vocabulary, at_least=1)
-        check_number("width of the embedding", self.embedding, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
-        if self.recurrent.direction != "forward" and not self.last_only:
-            raise UserError(
-                f"a {self.recurrent.direction} language model would see the words it predicts; "
-                "set the direction to forward"
-            )
-        if self.tied and self.embedding != self.recurrent.cell.features:
-            raise UserError(
-                f"tied weights need an embedding as wide as the cell's "
-                f"{self.recurrent.cell.features} features, not {self.embedding}"
-            )
+        check_options(vocabulary=self.vocabulary, embedding=self.embedding, dropout=self.dropout)
+        if not self.last_only:
+            check_forward("language model", self.recurrent)
+        if self.tied:
+            check_tied("cell", self.recurrent, self.embedding)
         super().__post_init__()
 
     def setup(self):
         words = known_size("vocabulary", self.vocabulary)
-        embedded = self.embedding is not None
-        self.embed = Embedding(words, self.embedding) if self.embedding is not None else None
+        self.embed = None if self.embedding is None else Embedding(words, self.embedding)
         self.recurrence = self.recurrent.clone(
-            vocabulary=None if embedded else words,
+            vocabulary=words if self.embedding is None else None,
             return_sequences=not self.last_only,
             parent=self,
             name="recurrence",

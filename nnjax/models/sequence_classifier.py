@@ -9,10 +9,9 @@ import jax.numpy as jnp
 
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
-from nnjax.layers.embedding import Embedding
 from nnjax.layers.recurrent import Recurrent
-from nnjax.models.sequence_inputs import Steps, known_size, read_sequence
-from nnjax.traced import check_number
+from nnjax.models.recurrent_outputs import recurrent_outputs
+from nnjax.models.sequence_inputs import Steps, check_options, read_sequence
 
 Pooling = Literal["last", "mean", "max"]
 
@@ -43,10 +42,12 @@ class SequenceClassifier(nn.Module):
     dropout: float = 0.0
 
     def __post_init__(self):
-        check_number("size of the vocabulary", self.vocabulary, at_least=1)
-        check_number("width of the embedding", self.embedding, at_least=1)
-        check_number("number of outputs", self.outputs, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
+        check_options(
+            vocabulary=self.vocabulary,
+            embedding=self.embedding,
+            outputs=self.outputs,
+            dropout=self.dropout,
+        )
         super().__post_init__()
 
     @nn.compact
@@ -68,52 +69,6 @@ class SequenceClassifier(nn.Module):
             outputs = pool(outputs, lengths, self.pooling)
         outputs = Dropout(self.dropout)(outputs, train=train)
         return Dense(1 if self.outputs is None else self.outputs, name="output")(outputs)
-
-
-def recurrent_outputs(
-    module: nn.Module,
-    recurrent: Recurrent,
-    x: jax.Array,
-    lengths: jax.Array | None,
-    *,
-    vocabulary: int | None,
-    embedding: int | None,
-    dropout: float,
-    return_sequences: bool,
-    train: bool,
-) -> jax.Array:
-    """Applies an embedding, "embed", where wanted, and the recurrent layers, "recurrence".
-
-    Args:
-      module: that calls, and whose layers they become.
-      recurrent: the layers.
-      x: ids (batch, time) or floats (batch, time, features).
-      lengths: (batch,), or None for full length.
-      vocabulary: number of words.
-      embedding: width of the words' vectors; None for one-hot vectors.
-      dropout: rate on the words' vectors.
-      return_sequences: whether all outputs are wanted or the last.
-      train: whether to drop units.
-
-    Returns:
-      (batch, time, features) or (batch, features).
-
-    Raises:
-      UserError: the inputs are ids, and the vocabulary is None.
-    """
-    words = None
-    if jnp.issubdtype(x.dtype, jnp.integer):
-        words = known_size("vocabulary", vocabulary)
-        if embedding is not None:
-            x = Embedding(words, embedding, name="embed")(x)
-            x, words = Dropout(dropout)(x, train=train), None
-    layers = recurrent.clone(
-        vocabulary=words,
-        return_sequences=return_sequences,
-        parent=module,
-        name="recurrence",
-    )
-    return layers(x, lengths=lengths, train=train)[0]
 
 
 def pool(outputs: jax.Array, lengths: jax.Array | None, pooling: Literal["mean", "max"]):

@@ -1,4 +1,4 @@
-"""What models of sequences share: reading inputs, and the states that recurrences start in."""
+"""What models of sequences share: checks of their options, reading inputs, initial states."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,9 +10,67 @@ import jax.numpy as jnp
 
 from nnjax.errors import UserError
 from nnjax.layers.dense import Dense
+from nnjax.layers.recurrent import Recurrent
+from nnjax.traced import check_number
 
 Steps = Literal["rows", "pixels"]
 """Images as sequences: a step is a row of pixels, or a single one."""
+
+
+def check_options(
+    *,
+    vocabulary: int | None = None,
+    target_vocabulary: int | None = None,
+    embedding: int | None = None,
+    outputs: int | None = None,
+    dropout: float = 0.0,
+) -> None:
+    """Refuses sizes below 1, and a dropout rate below 0 or not below 1; None and traced ones pass.
+
+    Raises:
+      UserError: an option is out of range.
+    """
+    check_number("size of the vocabulary", vocabulary, at_least=1)
+    check_number("size of the target vocabulary", target_vocabulary, at_least=1)
+    check_number("width of the embedding", embedding, at_least=1)
+    check_number("number of outputs", outputs, at_least=1)
+    check_number("dropout rate", dropout, at_least=0, below=1)
+
+
+def check_forward(writer: str, recurrent: Recurrent) -> None:
+    """Refuses to predict words from what comes after them.
+
+    Args:
+      writer: names what predicts in the message, as in "decoder".
+      recurrent: its layers.
+
+    Raises:
+      UserError: the layers do not run forwards.
+    """
+    if recurrent.direction != "forward":
+        raise UserError(
+            f"a {recurrent.direction} {writer} would see the words it predicts; set its direction "
+            "to forward"
+        )
+
+
+def check_tied(owner: str, recurrent: Recurrent, embedding: int | None) -> None:
+    """Refuses to share a table between an embedding and a last layer of another width.
+
+    Args:
+      owner: names whose features they are in the message, as in "decoder".
+      recurrent: the layers whose outputs the last layer reads.
+      embedding: width of the words' vectors; None for one-hot vectors.
+
+    Raises:
+      UserError: the widths differ.
+    """
+    features = recurrent.cell.features
+    if embedding != features:
+        raise UserError(
+            f"tied weights need an embedding as wide as the {owner}'s {features} features, not "
+            f"{embedding}"
+        )
 
 
 def lengths_of(ids: jax.Array) -> jax.Array:

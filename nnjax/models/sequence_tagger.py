@@ -9,9 +9,8 @@ import jax
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.recurrent import Recurrent
-from nnjax.models.sequence_classifier import recurrent_outputs
-from nnjax.models.sequence_inputs import Steps, read_sequence
-from nnjax.traced import check_number
+from nnjax.models.recurrent_outputs import recurrent_outputs
+from nnjax.models.sequence_inputs import Steps, check_options, read_sequence
 
 
 class SequenceTagger(nn.Module):
@@ -37,10 +36,12 @@ class SequenceTagger(nn.Module):
     dropout: float = 0.0
 
     def __post_init__(self):
-        check_number("size of the vocabulary", self.vocabulary, at_least=1)
-        check_number("width of the embedding", self.embedding, at_least=1)
-        check_number("number of outputs", self.outputs, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
+        check_options(
+            vocabulary=self.vocabulary,
+            embedding=self.embedding,
+            outputs=self.outputs,
+            dropout=self.dropout,
+        )
         super().__post_init__()
 
     @nn.compact

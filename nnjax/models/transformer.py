@@ -14,7 +14,7 @@ from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.embedding import Embedding
 from nnjax.layers.positions import LearnedPositions
-from nnjax.models.sequence_inputs import known_size, lengths_of, parameters_dtype
+from nnjax.models.sequence_inputs import check_options, known_size, lengths_of, parameters_dtype
 from nnjax.traced import check_number
 
 SCALE = 0.02
@@ -68,8 +68,7 @@ class Transformer(nn.Module):
         check_number("number of layers", self.layers, at_least=1)
         check_number("number of heads", self.heads, at_least=1)
         check_number("number of features", self.features, at_least=1)
-        check_number("size of the vocabulary", self.vocabulary, at_least=1)
-        check_number("dropout rate", self.dropout, at_least=0, below=1)
+        check_options(vocabulary=self.vocabulary, dropout=self.dropout)
         super().__post_init__()
 
     def setup(self):

@@ -54,21 +54,26 @@ class Evaluator:
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
+        return metrics.values(self.totals(state, split))
+
+    def totals(self, state: State, split: str) -> metrics.Metrics:
+        """The metrics of a split, as sums on the device."""
         total = None
         for batch in self._batches(split, self._at_once(state)):
             total = self._nothing(state, batch) if total is None else total
             total = self._measure(state, batch, total)
         assert total is not None
-        return metrics.values(total)
+        return total
 
     def _at_once(self, state: State) -> int:
         """How many examples to measure at once, at most; found at the first call."""
         if self._most is None:
-            self._most = batch_size(self._data)
+            most = BATCH
             if self._mesh.devices.flat[0].platform == "cpu":
                 each = flops.count(self._learner.evaluate, state, self._data.example())
                 cached = int(CACHED_FLOPS / max(each, 1)) // LEAST * LEAST
-                self._most = batch_size(self._data, min(max(cached, LEAST), MOST))
+                most = min(max(cached, LEAST), MOST)
+            self._most = batch_size(self._data, most)
         return self._most
 
     def _batches(self, split: str, most: int) -> Iterator[Batch]:

@@ -7,6 +7,7 @@ import tyro
 
 from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Known, Source, Stream
+from nnjax.data.windows import check_lanes
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
 from nnjax.metrics import OF_CLASSES
@@ -49,7 +50,8 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     _check_metrics(getattr(learner, "metrics", ()), data)
     if isinstance(learner, FullBatch):
         _check_full_batch(data, training)
-    _check_lanes(getattr(data, "lanes", None), training)
+    if (lanes := getattr(data, "lanes", None)) is not None:
+        check_lanes(lanes, training.batch_size)
     fitted: dict[str, Any] = {}
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
     if model is not None:
@@ -94,14 +96,6 @@ def _check_outputs(model: Any, loss: Any, data: Known) -> None:
         other = "mean_squared_error" if data.classes is None else "binary_cross_entropy"
         raise UserError(
             f"the categorical_cross_entropy of a single output is always 0; set loss to {other}"
-        )
-
-
-def _check_lanes(lanes: int | None, training: Training) -> None:
-    """Refuses batches that are no lanes of a text, each row going on where the one before ended."""
-    if lanes is not None and training.batch_size != lanes:
-        raise UserError(
-            f"batch_size {training.batch_size} must be the number of lanes, {lanes}; change one"
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.data.padding import encode_padded, lengths, longest
+from nnjax.data.padding import encode_padded, encode_texts, lengths, longest
 from nnjax.data.vocabulary import Vocabulary
 
 LETTERS = Vocabulary(tuple("abc"))
@@ -34,3 +34,9 @@ def test_the_type_is_the_smallest_signed_one(size, dtype):
 def test_the_longest_leaves_room_for_one():
     assert longest([[], []]) == 1
     assert longest(["ab", "a"]) == 2
+
+
+def test_texts_of_any_length_share_a_few_widths():
+    assert encode_texts(LETTERS, ["", "ab"]).tolist() == [[-1] * 16, [0, 1] + [-1] * 14]
+    assert encode_texts(LETTERS, ["a" * 17]).shape == (1, 32)
+    assert encode_texts(LETTERS, ["a"]).dtype == np.int32

@@ -49,7 +49,7 @@ class LSTMCell(GatedCell):
     @property
     def initial_bias(self) -> tuple[Any, ...]:
         """Zeros, but for the forget gate."""
-        return (0.0, self.forget_bias, 0.0, 0.0)
+        return tuple(self.forget_bias if name == "f" else 0.0 for name in self.gate_names)
 
     @nn.nowrap
     def init_carry(self, batch: int, dtype: Any = jnp.float32) -> LSTMCarry:

@@ -1,19 +1,16 @@
 """Long short-term memory that forgets as much as it writes."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from nnjax import activations
 from nnjax.layers.cells.cell import Weights
-from nnjax.layers.cells.gated import GatedCell
-from nnjax.layers.cells.lstm import LSTMCarry
+from nnjax.layers.cells.gates import Gates
+from nnjax.layers.cells.lstm import LSTMCarry, LSTMCell
 from nnjax.layers.cells.weights import recurrent, split
 
 
-class CoupledLSTMCell(GatedCell):
+class CoupledLSTMCell(LSTMCell):
     """Long short-term memory with i = 1 - f, a quarter smaller (Greff et al. 2015, "CIFG").
 
     f, o = sigmoid(x_t W + h_{t-1} U + b), each with its own W, U and b
@@ -34,23 +31,10 @@ class CoupledLSTMCell(GatedCell):
       init_scale: factor on the initial W and U; may be traced.
     """
 
-    forget_bias: float = 1.0
-
     @property
     def gate_names(self) -> tuple[str, ...]:
         """The order in which gates are packed."""
         return ("f", "g", "o")
-
-    @property
-    def initial_bias(self) -> tuple[Any, ...]:
-        """Zeros, but for the forget gate."""
-        return (self.forget_bias, 0.0, 0.0)
-
-    @nn.nowrap
-    def init_carry(self, batch: int, dtype: Any = jnp.float32) -> LSTMCarry:
-        """Both before the first step: zeros (batch, features)."""
-        zeros = jnp.zeros((batch, self.features), dtype)
-        return zeros, zeros
 
     @nn.nowrap
     def advance(
@@ -69,6 +53,6 @@ class CoupledLSTMCell(GatedCell):
         return jax.nn.sigmoid(o) * phi(c), c
 
     @nn.nowrap
-    def output(self, carry: LSTMCarry) -> jax.Array:
-        """h_t."""
-        return carry[0]
+    def gates(self) -> Gates | None:
+        """None: the derivative of a step is left to JAX."""
+        return None

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 
 from nnjax import activations, initializers
 from nnjax.layers.cells.cell import Weights
-from nnjax.layers.cells.gated import GatedCell
-from nnjax.layers.cells.lstm import LSTMCarry
+from nnjax.layers.cells.gates import Gates
+from nnjax.layers.cells.lstm import LSTMCarry, LSTMCell
 from nnjax.layers.cells.weights import cast, recurrent, split
 
 
-class PeepholeLSTMCell(GatedCell):
+class PeepholeLSTMCell(LSTMCell):
     """Long short-term memory whose gates see the cell state (Gers and Schmidhuber 2000).
 
     i, f = sigmoid(x_t W + h_{t-1} U + p * c_{t-1} + b), each with its own W, U, p and b
@@ -36,24 +36,7 @@ class PeepholeLSTMCell(GatedCell):
       init_scale: factor on the initial W and U; may be traced.
     """
 
-    forget_bias: float = 1.0
     peephole_init: initializers.Initializer = "zeros"
-
-    @property
-    def gate_names(self) -> tuple[str, ...]:
-        """The order in which gates are packed."""
-        return ("i", "f", "g", "o")
-
-    @property
-    def initial_bias(self) -> tuple[Any, ...]:
-        """Zeros, but for the forget gate."""
-        return (0.0, self.forget_bias, 0.0, 0.0)
-
-    @nn.nowrap
-    def init_carry(self, batch: int, dtype: Any = jnp.float32) -> LSTMCarry:
-        """Both before the first step: zeros (batch, features)."""
-        zeros = jnp.zeros((batch, self.features), dtype)
-        return zeros, zeros
 
     @nn.compact
     def weights(self, inputs: int, dtype: Any) -> Weights:
@@ -80,6 +63,6 @@ class PeepholeLSTMCell(GatedCell):
         return jax.nn.sigmoid(o + p_o * c) * phi(c), c
 
     @nn.nowrap
-    def output(self, carry: LSTMCarry) -> jax.Array:
-        """h_t."""
-        return carry[0]
+    def gates(self) -> Gates | None:
+        """None: the derivative of a step is left to JAX."""
+        return None
