@@ -18,7 +18,7 @@ from nnjax.cli.main import script_main
 from nnjax.figures import style
 from nnjax.figures.comparison import compare_curves
 from nnjax.models import MLP
-from nnjax.training import Experiment, fit
+from nnjax.training import Experiment, agreement, fit
 from nnjax.training.interruption import Interrupted
 from nnjax.training.progress import Progress
 from nnjax.training.runs import CONFIG, Run
@@ -40,9 +40,11 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
         if part.status != "finished":
             train(variation, part, run, quiet=quiet)
     tests = {name: part.read_summary()["test"] for name, part in runs.items()}
+    summary = {"status": "finished", "tests": tests}
+    if not run.keeps:
+        return summary
     figure = compare_curves({name: part.read_metrics() for name, part in runs.items()})
     path = style.save(figure, run.figures / "learning_curves.png")
-    summary = {"status": "finished", "tests": tests}
     run.write_summary(summary)
     console.print(table(tests))
     console.print(f"figure: {path}", soft_wrap=True)
@@ -67,7 +69,7 @@ def variations(experiment: Experiment) -> dict[str, Experiment]:
 def open_part(run: Run, name: str, variation: Experiment) -> Run:
     """The run of one variation, inside the directory of the whole."""
     directory = run.directory / name.replace(", ", "-").replace(" ", "-")
-    if (directory / CONFIG).exists():
+    if agreement.by_first((directory / CONFIG).exists):
         return Run.open(directory)
     return Run.create(name, variation, directory=directory)
 

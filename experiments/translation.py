@@ -38,6 +38,8 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     training = experiment.training
     with Progress.of(training, data, quiet=quiet) as progress:
         result = fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
+    if not run.keeps:
+        return result.summary
     figures = draw_report(result, data, run)
     summary = {**result.summary, "bleu": score(result, source, data)}
     run.write_summary(summary)

@@ -44,6 +44,20 @@ def replace(config: Any, changes: Mapping[str, Any]) -> Any:
     return _copy(config, {name: _changed(config, name, inner) for name, inner in by_name.items()})
 
 
+def resolve(config: Any, path: str) -> tuple[str, ...]:
+    """The names of the fields that a path leads through, those left out of it included.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    found = []
+    while path:
+        name, path = _step(config, path)
+        config = getattr(config, name)
+        found.append(name)
+    return tuple(found)
+
+
 def paths(config: Any) -> dict[str, tuple[Any, Any]]:
     """Returns the type and the value of every field that is not itself made of fields."""
     found = {}

@@ -20,7 +20,9 @@ COMMANDS = {
     "list": "the experiments that can be trained by name",
     "summary": "layers, shapes, parameters and FLOPs of an experiment's model",
     "train": "train an experiment, by name or from a file of your own",
-    "resume": "go on with a run that was stopped",
+    "sweep": "train an experiment for many values of its fields",
+    "sweep-report": "ranked table, CSV, figures and the winner of a sweep",
+    "resume": "go on with a run or a sweep that was stopped",
     "evaluate": "measure a trained run on every split",
     "generate": "write text with a trained language model",
     "translate": "translate standard input with a trained encoder-decoder",
@@ -34,7 +36,7 @@ HELP = f"""nnjax {__version__}: neural-network experiments on JAX
 
 usage: nnjax COMMAND [ARGUMENTS]
 
-{chr(10).join(f"  {name:<10} {text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:<12} {text}" for name, text in COMMANDS.items())}
 
 nnjax COMMAND --help explains a command; nnjax train NAME --help lists every option of an
 experiment. Start with: nnjax train cnn2 --epochs 3
@@ -63,7 +65,8 @@ def run(command: str, arguments: list[str]) -> int:
         print(__version__)
         return 0
     choose("command", command, COMMANDS)
-    return importlib.import_module(f"nnjax.cli.{command}_command").run(arguments)
+    module = f"nnjax.cli.{command.replace('-', '_')}_command"
+    return importlib.import_module(module).run(arguments)
 
 
 def guarded(action: Callable[[], int]) -> int:

@@ -47,13 +47,24 @@ class Options:
     quiet: bool = False
 
 
-def parse(experiment: Experiment, arguments: list[str], program: str) -> Options:
+def parse(
+    experiment: Experiment,
+    arguments: list[str],
+    program: str,
+    kind: type = Options,
+    **defaults: Any,
+) -> Any:
     """Reads options on top of an experiment's own values.
 
     Args:
       experiment: the defaults.
       arguments: the words after the experiment's name.
       program: the words before the options, for the help text.
+      kind: the dataclass to fill: an ``experiment`` and options beside it.
+      **defaults: values of those, other than their own.
+
+    Returns:
+      An instance of ``kind``.
 
     Raises:
       UserError: an option is unknown or its value does not fit.
@@ -63,10 +74,10 @@ def parse(experiment: Experiment, arguments: list[str], program: str) -> Options
     if _has(experiment, DATA_DIR):
         arguments = [f"--{DATA_DIR}" if word == "--data-dir" else word for word in arguments]
     return parse_with_tyro(
-        Options,
+        kind,
         arguments,
         program,
-        default=Options(experiment),
+        default=kind(experiment, **defaults),
         description=_description(experiment),
     )
 
@@ -77,8 +88,12 @@ def _description(experiment: Experiment) -> str:
         f"--{path} NAME takes another: {', '.join(_choices()[path])}."
         for path in _choosers(experiment)
     ]
+    hosts = (
+        "--coordinator HOST:PORT --processes N --process-id K, or --coordinator auto, makes one "
+        "run of several processes."
+    )
     short = [f"--data-dir DIR is short for --{DATA_DIR} DIR."] * _has(experiment, DATA_DIR)
-    paragraphs = ["Every field of the experiment is an option.", *choices, *short]
+    paragraphs = ["Every field of the experiment is an option.", *choices, *short, hosts]
     return "\n".join(textwrap.fill(text, 80, subsequent_indent="  ") for text in paragraphs)
 
 
@@ -128,7 +143,7 @@ def _sentence(box: str, target: Any, default: Any) -> str:
         return f"'{unknown[1]}' belongs to no option; options begin with --, see --help"
     if unknown:
         return f"unknown option {unknown[1]}" + _suggestion(unknown[1], default)
-    missing = re.match(r"Missing from (nnjax [a-z ]+): (.*)", sentence)
+    missing = re.match(r"Missing from (nnjax [a-z -]+): (.*)", sentence)
     if missing:
         return f"{missing[1]} needs {missing[2].replace('. (required)', '')}"
     rephrased = _wrong_type(sentence, box) or _wrong_choice(sentence)
@@ -188,7 +203,7 @@ SYNONYMS = {"lr": "learning-rate", "bs": "batch-size", "wd": "weight-decay"}
 
 def _suggestion(option: str, default: Any) -> str:
     """The nearest option, by the whole of its path or by the last part."""
-    if not isinstance(default, Options):
+    if not hasattr(default, "experiment"):
         return "; see --help"
     name = option.lstrip("-")
     known = [*_option_names(default), *_choosers(default.experiment)]

@@ -1,24 +1,33 @@
-"""``nnjax resume RUN``: goes on with a run that was stopped, as if it never had been."""
+"""``nnjax resume RUN``: goes on with a run or sweep that was stopped, as if it never had been."""
 
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from nnjax.cli import compilation_cache
+from nnjax.cli import compilation_cache, sweep_run
+from nnjax.cli.hosts_options import joined
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 from nnjax.cli.train_command import execute, find_script
 from nnjax.errors import UserError
+from nnjax.sweeps.directory import SweepDirectory, is_sweep
 
 
 def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> None:
-    """Goes on with a run that was stopped, from its newest checkpoint.
+    """Goes on with a run that was stopped, from its newest checkpoint, or with a whole sweep.
+
+    A run may go on with another number of processes: start each with --coordinator HOST:PORT
+    --processes N --process-id K, or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator
+    auto.
 
     Args:
-      run: the run directory, or runs/NAME for the newest run of that name.
+      run: the run directory, or runs/NAME for the newest run of that name; or that of a sweep.
       quiet: show nothing but errors and the last table.
     """
+    if is_sweep(run):
+        sweep_run.resume(SweepDirectory.open(run), quiet=quiet)
+        return
     opened = open_run(run)
     if opened.run.status == "finished":
         raise UserError(
@@ -32,5 +41,6 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and resumes."""
-    call_with_options(resume, arguments, "nnjax resume")
+    with joined(arguments, "nnjax resume") as rest:
+        call_with_options(resume, rest, "nnjax resume")
     return 0

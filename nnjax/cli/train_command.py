@@ -1,16 +1,22 @@
 """``nnjax train CONFIG``: trains an experiment, by name or from a file."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nnjax.cli import files
+from nnjax.cli import files, seeds
 from nnjax.errors import UserError
 
 USAGE = """usage: nnjax train CONFIG [OPTIONS]
 
 CONFIG is a name from 'nnjax list' or the path of a Python file that defines `config`, an
 Experiment. 'nnjax train CONFIG --help' lists the options, which are the fields of that experiment.
+
+--seeds N trains N runs that differ in their seeds alone, together, and gives their mean and spread.
+
+One run of several processes: start each with --coordinator HOST:PORT --processes N --process-id K,
+or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator auto.
 """
 
 
@@ -24,9 +30,19 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    name, rest = arguments[0], arguments[1:]
+    name = arguments[0]
     file = files.find_config(name)
+    if seeds.OPTION in arguments:
+        return seeds.run(file, arguments)
     # Imported here: options and scripts need JAX, which takes a second.
+    from nnjax.cli.hosts_options import joined
+
+    with joined(arguments[1:], f"nnjax train {name}") as rest:
+        return _train(name, file, rest, script)
+
+
+def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) -> int:
+    """Trains the experiment of a config file with the options ``rest``."""
     from nnjax.cli import compilation_cache
     from nnjax.cli.options import parse
     from nnjax.training.interruption import Interrupted

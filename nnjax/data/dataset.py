@@ -277,6 +277,10 @@ class Stream(Protocol):
         """Shuffled batches without end, epoch after epoch; the order depends on the seed alone.
 
         The last batch of an epoch is padded to ``batch_size`` and carries a ``mask``.
+
+        A stream may also take ``rows``, here and in :meth:`batches`, a slice of the rows of each
+        batch: of several processes each then reads only its own. Rows past the end of a batch are
+        padding, with a ``mask`` of 0.
         """
         ...
 

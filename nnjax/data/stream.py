@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described, pad
+from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.records import Records, collect, specify, stack
@@ -51,10 +51,15 @@ class RecordStream(Described):
         """Number of examples in a split; 0 where the data has no such split."""
         return len(self.splits[name]) if name in self.splits else 0
 
-    def train_batches(self, batch_size: int, seed: int) -> BatchIterator:
+    def train_batches(self, batch_size: int, seed: int, rows: slice | None = None) -> BatchIterator:
         """Shuffled batches without end, epoch after epoch; the order depends on the seed alone.
 
         Every batch carries a ``mask``; the last one of an epoch is padded to ``batch_size``.
+
+        Args:
+          batch_size: examples an update.
+          seed: of the data order.
+          rows: read only these rows of each batch, those past its end being padding; None is all.
         """
         records = self._split("train")
         steps = -(-len(records) // batch_size)
@@ -64,10 +69,15 @@ class RecordStream(Described):
             epoch, row = divmod(step, steps)
             return order(epoch)[row * batch_size : (row + 1) * batch_size]
 
-        return self._read(records, indices, sys.maxsize, batch_size)
+        return self._read(records, indices, sys.maxsize, rows or slice(0, batch_size))
 
-    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
+    def batches(self, name: str, batch_size: int, rows: slice | None = None) -> Iterator[Batch]:
         """One pass over a split, in order; every batch carries a ``mask``, the last is padded.
+
+        Args:
+          name: of the split.
+          batch_size: examples of a batch.
+          rows: as in :meth:`train_batches`.
 
         Raises:
           UserError: the data has no such split.
@@ -78,7 +88,7 @@ class RecordStream(Described):
             records,
             lambda step: indices[step * batch_size : (step + 1) * batch_size],
             -(-len(records) // batch_size),
-            batch_size,
+            rows or slice(0, batch_size),
         )
 
     def _read(
@@ -86,14 +96,24 @@ class RecordStream(Described):
         records: Records,
         indices: Callable[[int], np.ndarray],
         steps: int,
-        batch_size: int,
+        rows: slice,
     ) -> Any:
-        """An iterator over the batches of ``steps`` steps, each of the records of ``indices``."""
+        """An iterator over some rows of the batches of ``steps`` steps, each of ``indices``."""
         # Imported here: grain takes most of a second.
         import grain
 
+        width = rows.stop - rows.start
+
         def read(step: int) -> Batch:
-            return pad(stack(records, indices(step), self.stored), batch_size)
+            whole = indices(step)
+            own = whole[rows]
+            # Padding is copies of the batch's first example, whichever rows of it are read.
+            index = own if len(own) == width else np.append(own, whole[0])
+            batch = stack(records, index, self.stored)
+            if len(own) < width:
+                place = np.minimum(np.arange(width), len(own))
+                batch = {name: array[place] for name, array in batch.items()}
+            return {**batch, "mask": (np.arange(width) < len(own)).astype(np.float32)}
 
         options = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=self.threads)
         return iter(grain.MapDataset.range(steps).map(read).to_iter_dataset(options))

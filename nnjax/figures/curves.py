@@ -62,7 +62,7 @@ def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
     if high - low > SQUEEZE * (late_high - late_low) > 0:
         low, high = late_low, late_high
     if metric == "loss" and low > 0 and high / low > LOG_RATIO:
-        _make_logarithmic(axes)
+        make_logarithmic(axes)
         low, high = low / 1.2, high * 1.2
     else:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
@@ -78,7 +78,7 @@ def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _make_logarithmic(axes: Any) -> None:
+def make_logarithmic(axes: Any) -> None:
     """A logarithmic scale with plain numbers, 0.1, 0.2, 0.5, 1, beside it."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 

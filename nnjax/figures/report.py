@@ -40,7 +40,7 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
     Args:
       result: what ``fit`` returned: ``learner``, ``state`` and ``summary``.
       data: that it was trained on.
-      run: the run directory.
+      run: the run directory. Of several processes that make a run the first one draws.
 
     Returns:
       The paths of the files, in the order in which they are worth looking at.
@@ -48,6 +48,8 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
     Raises:
       UserError: the disk is full or read-only.
     """
+    if not run.keeps:
+        return []
     # While the device predicts, another thread imports what takes a second to import.
     importing = threading.Thread(target=import_matplotlib)
     importing.start()

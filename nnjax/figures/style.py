@@ -44,6 +44,14 @@ def colour(index: int) -> str:
     return PALETTE[index % len(PALETTE)]
 
 
+def shade(fraction: float) -> str:
+    """A colour for a number in [0, 1]: violet, red, orange; all are dark enough for lines."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return to_hex(colormaps["plasma"](0.05 + 0.77 * fraction))
+
+
 def new_figure(width: float, height: float, title: str = "") -> Figure:
     """An empty figure of that size in inches, its title at the upper left."""
     from matplotlib.figure import Figure

@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from nnjax.data.dataset import Batch, Dataset
+from nnjax.errors import UserError
 from nnjax.training import devices, order
 from nnjax.training.options import Training
 from nnjax.training.updates import NEVER
@@ -56,10 +57,11 @@ class Whole:
 
     def __init__(self, data: Dataset, mesh: Mesh):
         row = order.whole(data.size("train"), mesh.size)
-        batch = dict(data.take(_arrays(data), row))
+        own = row[devices.own_rows(len(row), mesh)]
+        batch = dict(data.take(_arrays(data), own))
         if (row < 0).any():
-            batch["mask"] = (row >= 0).astype(np.float32)
-        self._data = jax.device_put(batch, devices.split_batch(mesh))
+            batch["mask"] = (own >= 0).astype(np.float32)
+        self._data = devices.put_share(batch, mesh)
 
     def get(self, block: int) -> Any:
         del block
@@ -74,13 +76,18 @@ class Whole:
 
 
 class Gathered:
-    """The examples lie on the device as they are stored, and each update gathers its own."""
+    """The examples lie on the device as they are stored, and each update gathers its own.
+
+    Of several processes, too, each reads all of them: a shuffled batch has examples from
+    everywhere, and what fits in one memory fits in each.
+    """
 
     def __init__(self, data: Dataset, training: Training, mesh: Mesh):
+        _check_lanes(getattr(data, "lanes", None), mesh)
         self.updates = UPDATES
         self._mesh = mesh
         self._everywhere = devices.replicated(mesh)
-        self._examples = jax.device_put(_arrays(data), self._everywhere)
+        self._examples = devices.put(_arrays(data), self._everywhere)
         self._take = data.take
         self._rows = Rows(data, training, mesh.size)
         self._ahead = _Ahead(self._draw)
@@ -100,7 +107,16 @@ class Gathered:
 
     def _draw(self, block: int) -> jax.Array:
         rows = self._rows(block * self.updates, self.updates)
-        return jax.device_put(rows, self._everywhere)
+        return devices.put(rows, self._everywhere)
+
+
+def _check_lanes(lanes: int | None, mesh: Mesh) -> None:
+    """Refuses padded batches of lanes: a model carries on the state of each row."""
+    if lanes is not None and lanes % mesh.size:
+        raise UserError(
+            f"{lanes} lanes cannot be spread over {mesh.size} devices; make lanes and batch_size a "
+            f"multiple of {mesh.size}, or take fewer devices"
+        )
 
 
 class Rows:

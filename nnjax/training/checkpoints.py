@@ -3,6 +3,10 @@
 Orbax writes a step into a temporary directory and renames it when it is complete, so a process may
 die at any moment. What it does not notice is a changed byte in a complete one: its files therefore
 carry checksums, and a checkpoint is restored whole or not at all.
+
+Of several processes that make one run, each calls :meth:`Checkpoints.save` and
+:meth:`Checkpoints.restore`. The first one writes: what the devices of the others hold comes to it,
+and a checkpoint does not show how many there were. Each reads for itself.
 """
 
 import functools
@@ -24,6 +28,7 @@ import numpy as np
 from flax import traverse_util
 
 from nnjax.errors import UserError
+from nnjax.training import agreement, devices
 
 Arrays = dict[tuple[str, ...], np.ndarray]
 """Arrays by their path in the tree."""
@@ -63,7 +68,7 @@ class Checkpoints:
         When this returns the arrays may be donated. One save is written at a time: the call waits
         for the one before. Checkpoints of later steps and damaged ones, which a run resumed from
         an earlier step leaves behind, are renamed to ``set-aside-<step>``. A step that is already
-        saved is left as it is.
+        saved is left as it is. Of several processes the first one writes; all must call this.
 
         Args:
           step: updates made so far.
@@ -75,6 +80,8 @@ class Checkpoints:
         """
         self.wait()
         arrays = _copy_to_host(tree)
+        if not agreement.is_first():
+            return
         record = _seal({"leaves": _describe(tree, arrays), "meta": meta})
         with self._disk_errors():
             manager = self._writer()
@@ -177,8 +184,12 @@ class Checkpoints:
             # Where a directory cannot be made in the background, threads of Orbax wait for it for
             # minutes, and the process with them.
             async_options=ocp.options.AsyncOptions(create_directories_asynchronously=False),
+            multiprocessing_options=(alone := _alone()),
         )
-        handlers = {"arrays": _array_item().handler(), "record": ocp.JsonCheckpointHandler()}
+        handlers = {
+            "arrays": _array_item().handler(multiprocessing_options=alone),
+            "record": ocp.JsonCheckpointHandler(multiprocessing_options=alone),
+        }
         return ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
 
     def _set_aside(self, step: int) -> None:
@@ -298,6 +309,15 @@ def _array_item() -> _ArrayItem:
     return _ArrayItem(Handler, Save, Restore)
 
 
+def _alone() -> Any:
+    """Orbax's options for a process that neither waits for others nor leaves work to them."""
+    options = _orbax().options.MultiprocessingOptions
+    if not agreement.several():
+        return options()
+    process = jax.process_index()
+    return options(process, {process}, barrier_sync_key_prefix=f"process-{process}")
+
+
 def import_in_background() -> None:
     """Begins to import Orbax in a thread, so that the first save need not wait for it."""
     threading.Thread(target=_orbax, name="import-orbax").start()
@@ -333,6 +353,7 @@ def _is_key(leaf: Any) -> bool:
 
 def _copy_to_host(tree: Any) -> Arrays:
     """Copies the leaves. On a CPU ``device_get`` gives a view that donation would overwrite."""
+    tree = devices.gathered(tree)
     bare = {p: jax.random.key_data(x) if _is_key(x) else x for p, x in _paths(tree)}
     return {path: np.array(array) for path, array in jax.device_get(bare).items()}
 
@@ -381,7 +402,7 @@ def _place(abstract: Any, arrays: Arrays, leaves: Mapping[str, Any]) -> Any:
         if _is_key(leaf):
             impl = leaves["/".join(path)]["key_impl"]
             value = jax.random.wrap_key_data(jnp.asarray(value), impl=impl)
-        return jax.device_put(value, getattr(leaf, "sharding", None))
+        return devices.put(value, getattr(leaf, "sharding", None))
 
     return jax.tree.unflatten(
         jax.tree.structure(abstract), [put(path, leaf) for path, leaf in _paths(abstract)]

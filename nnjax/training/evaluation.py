@@ -13,6 +13,7 @@ from nnjax import flops, metrics
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training import devices
+from nnjax.training.shares import ShareReader
 
 BATCH = 500
 """Examples evaluated at once: large enough for full speed, small enough for any memory."""
@@ -56,7 +57,7 @@ class Evaluator:
         """The metrics of a split, as numbers by name."""
         return metrics.values(self.totals(state, split))
 
-    def totals(self, state: State, split: str) -> metrics.Metrics:
+    def totals(self, state: Any, split: str) -> metrics.Metrics:
         """The metrics of a split, as sums on the device."""
         total = None
         for batch in self._batches(split, self._at_once(state)):
@@ -81,8 +82,7 @@ class Evaluator:
         examples = self._data.size(split)
         size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
         if not isinstance(self._data, Dataset):
-            for batch in self._data.batches(split, size):
-                yield jax.device_put(dict(batch), devices.split_batch(self._mesh))
+            yield from ShareReader(self._data.batches, split, size, rows=size, mesh=self._mesh)
             return
         arrays = self._on_device(split)
         for first in range(0, examples, size):
@@ -92,7 +92,7 @@ class Evaluator:
         if split not in self._arrays:
             assert isinstance(self._data, Dataset)
             arrays = jax.tree.map(np.asarray, dict(self._data.split(split)))
-            self._arrays[split] = jax.device_put(arrays, devices.replicated(self._mesh))
+            self._arrays[split] = devices.put(arrays, devices.replicated(self._mesh))
         return self._arrays[split]
 
 

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from nnjax.data.dataset import Batch, Dataset, Stream, pad
+from nnjax.data.dataset import Batch, Dataset, Stream
 from nnjax.training import devices, updates
 from nnjax.training.blocks import make_blocks
 from nnjax.training.options import Training
+from nnjax.training.shares import ShareReader
 from nnjax.training.updates import Carry
 
 
@@ -58,7 +59,7 @@ class ArrayFeed:
             and not updates.prefers_dispatch(learner, data.example(training.batch(examples)), mesh)
         )
         lift = updates.compiled_loop if self._compiled else updates.dispatched_update
-        self._program = lift(learner, data.prepare, self._blocks.take)
+        self._program = lift(learner, data.prepare, self._blocks.take, self._everywhere)
         self._block: tuple[int, Any] | None = None
 
     def compile(self, carry: Carry) -> float:
@@ -94,7 +95,7 @@ class ArrayFeed:
         self._blocks.close()
 
     def _scalar(self, value: int) -> jax.Array:
-        return jax.device_put(np.int32(value), self._everywhere)
+        return devices.put(np.int32(value), self._everywhere)
 
     def _get(self, block: int) -> Any:
         if self._block is None or self._block[0] != block:
@@ -106,16 +107,16 @@ class StreamFeed:
     """Batches from a stream, the next one read and sent to the device while this one trains."""
 
     def __init__(self, learner: Any, data: Stream, training: Training, mesh: Mesh):
-        self._mesh = mesh
         examples = data.size("train")
         self._seed = training.seed if training.data_seed is None else training.data_seed
         self.steps_per_epoch = training.steps_per_epoch(examples)
         batch = training.batch(examples)
         # Rows are padded to a multiple of the devices; the examples in a batch do not depend on it,
         # so that a run can go on with another number of devices.
-        self._row = -(-batch // mesh.size) * mesh.size
-        self._batches = data.train_batches(batch, self._seed)
-        self._update = updates.streamed_update(learner, data.prepare)
+        rows = -(-batch // mesh.size) * mesh.size
+        self._batches = ShareReader(data.train_batches, batch, self._seed, rows=rows, mesh=mesh)
+        everywhere = devices.replicated(mesh)
+        self._update = updates.streamed_update(learner, data.prepare, everywhere)
         self._programs: dict[Any, Any] = {}
         self._reader = ThreadPoolExecutor(1, "read-stream")
         self._next = None
@@ -164,9 +165,7 @@ class StreamFeed:
         return self._next
 
     def _read(self) -> tuple[Batch, dict[str, Any]]:
-        batch = pad(next(self._batches), self._row)
-        sharding = devices.split_batch(self._mesh)
-        return jax.device_put(batch, sharding), self._batches.get_state()
+        return next(self._batches), self._batches.get_state()
 
 
 def make_feed(learner: Any, data: Dataset | Stream, training: Training, mesh: Mesh) -> Feed:

@@ -13,7 +13,7 @@ from nnjax import metrics, parameters
 from nnjax.data.dataset import SPLITS, Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.learners.state import State
-from nnjax.training import best, devices, snapshot, updates
+from nnjax.training import agreement, best, devices, fingerprint, snapshot, updates
 from nnjax.training.checkpoints import Checkpoints, import_in_background
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import fit_to_data
@@ -28,6 +28,12 @@ STRETCH_SECONDS = 0.25
 """Updates go to the device in stretches of about this long; signals are heeded between them."""
 
 
+OTHER_DATA = (
+    "process {process} reads other data than process 0: the checksum of its {name} is {other}, not "
+    "{first}; give every host the same files"
+)
+
+
 class Diverged(UserError):
     """The loss became NaN or infinite."""
 
@@ -38,7 +44,8 @@ class Result:
 
     Attributes:
       learner: the learner, with what it took from the data filled in.
-      state: the best state where a metric was monitored, else the last.
+      state: the best state where a metric was monitored, else the last; of several processes each
+        has it on its own first device.
       summary: the metrics of each split, times and counts, as in ``summary.json``.
     """
 
@@ -59,6 +66,8 @@ def fit(
 ) -> Result:
     """Trains a learner on data.
 
+    Where several processes make one run (see :mod:`nnjax.training.hosts`), all call this alike.
+
     Args:
       learner: any learner, such as ``Supervised``.
       data: with a "train" split, and perhaps "validation" and "test".
@@ -67,7 +76,8 @@ def fit(
       progress: the display; None shows nothing.
       resume: go on from the newest checkpoint of ``run``.
       observe: called as ``observe(learner, state, step)`` after each evaluation, to draw samples,
-        say; the state must not be kept, for the next update takes its memory.
+        say; the state must not be kept, for the next update takes its memory. Of several processes
+        the first one calls it, with the state on its own first device.
 
     Raises:
       Diverged: the loss became NaN or infinite; the message names the step and the last checkpoint.
@@ -81,6 +91,7 @@ def fit(
             while not loop.is_over():
                 loop.advance()
                 loop.record()
+                loop.agree(request)
                 loop.heed(request)
                 loop.save_if_due()
         return loop.finish()
@@ -94,13 +105,16 @@ class _Loop:
     def __init__(self, learner, data, training: Training, run: Run | None, progress, observe):
         self.began = time.perf_counter()
         self.observe = observe
-        self.data, self.training, self.run, self.progress = data, training, run, progress
+        self.data, self.training, self.run = data, training, run
+        self.progress = progress if agreement.is_first() else None
         self.mesh = devices.make_mesh(training.devices)
         self.learner = fit_to_data(learner, data, training)
         self.monitor = best.make_monitor(training.monitor, self.learner, data)
         best.check_patience(training.patience, self.monitor)
         self.feed = make_feed(self.learner, data, training, self.mesh)
         self.evaluator = Evaluator(self.learner, data, self.mesh)
+        if agreement.several():
+            agreement.check_same(fingerprint.of(data), OTHER_DATA)
         self.examples = data.size("train")
         self.total_steps = training.steps_to_make(self.examples)
         self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
@@ -117,6 +131,7 @@ class _Loop:
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.saved_at = time.perf_counter()
+        self.save_is_due = False
 
     # Beginning
 
@@ -130,18 +145,18 @@ class _Loop:
         if resume:
             self._restore()
         if self.run:
-            self.run.record_data(self.data)
-            self.run.write_summary({"status": "running"})
-            self.tensorboard = TensorBoard(self.run.tensorboard, after_step=self.step)
+            run = self.run
+            agreement.together(lambda: run.record_data(self.data))
+            run.write_summary({"status": "running"})
+            if run.keeps:
+                self.tensorboard = TensorBoard(run.tensorboard, after_step=self.step)
         self.compile_seconds = self.feed.compile(self.carry)
         if self.run:
             import_in_background()
 
     def _restore(self) -> None:
         assert self.run is not None
-        assert self.checkpoints is not None
-        wanted = snapshot.abstract(self._arrays())
-        restored = self.checkpoints.restore(wanted, on_fallback=self._note)
+        restored = self._read_checkpoint()
         if restored is None:
             self.run.truncate_metrics(0)
             self._note("no checkpoint was saved yet; starting from the beginning")
@@ -154,6 +169,23 @@ class _Loop:
         self.feed.seek(meta["position"])
         self.run.truncate_metrics(self.step)
         self._note(f"resumed at step {self.step:,}")
+
+    def _read_checkpoint(self) -> tuple[int, Any, dict[str, Any]] | None:
+        """The newest checkpoint that is whole; of several processes the first finds which it is."""
+        checkpoints, wanted = self.checkpoints, snapshot.abstract(self._arrays())
+        assert checkpoints is not None
+        found = None
+
+        def find() -> int | None:
+            nonlocal found
+            found = checkpoints.restore(wanted, on_fallback=self._note)
+            return found and found[0]
+
+        step = agreement.by_first(find)
+        if agreement.is_first() or step is None:
+            agreement.together(lambda: None)
+            return found
+        return agreement.together(lambda: checkpoints.restore(wanted, step))
 
     def _arrays(self) -> dict[str, Any]:
         return snapshot.tree(self.carry, self.best_state)
@@ -188,7 +220,7 @@ class _Loop:
     def _diverge(self, step: int) -> None:
         message = f"the loss became NaN or infinite at step {step:,}; lower the learning rate"
         if self.run and self.checkpoints:
-            self.checkpoints.wait()
+            agreement.together(self.checkpoints.wait)
             self.run.write_summary({"status": "diverged", "step": step})
             last = self.checkpoints.latest_step()
             message += (
@@ -207,8 +239,7 @@ class _Loop:
             self._write("train", train)
             validation = self._evaluate()
             self._write_timing()
-            if self.observe:
-                self.observe(self.learner, self.carry.state, self.step)
+            self._observe()
             zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
             self.carry = dataclasses.replace(self.carry, totals=zeros)
         if self.progress:
@@ -218,6 +249,14 @@ class _Loop:
                 validation=validation,
                 examples_per_second=self._examples_per_second(),
             )
+
+    def _observe(self) -> None:
+        if self.observe is None:
+            return
+        # Of several processes all take part in bringing the state to each.
+        state = devices.local(self.carry.state)
+        if agreement.is_first():
+            self.observe(self.learner, state, self.step)
 
     def _evaluate(self) -> dict[str, float] | None:
         """Measures the validation (else the test) split, and the monitored one."""
@@ -252,32 +291,50 @@ class _Loop:
             record = {"step": self.step, "seconds": self._seconds(), "examples_per_second": speed}
             self.run.append_timings(record)
 
+    def agree(self, request: Request) -> None:
+        """Says whether a save is due; of several processes, all follow the first one's clock.
+
+        A signal to any of them is one to all.
+        """
+        self.save_is_due = time.perf_counter() - self.saved_at >= self.training.checkpoint_seconds
+        if not agreement.several():
+            return
+        mine = [request.signal_number or 0, self.stretch, self.save_is_due]
+        said = agreement.gather_numbers(mine)
+        request.signal_number = int(said[:, 0].max()) or None
+        self.stretch, self.save_is_due = int(said[0, 1]), bool(said[0, 2])
+
     def heed(self, request: Request) -> None:
         """Saves and leaves where a signal asks for it."""
         if request.signal_number is None or self.is_over():
             return
         message = f"stopped at step {self.step:,} of {self.total_steps:,}"
-        if self.run:
+        if self.run and self.checkpoints:
             self.save()
+            if agreement.several():
+                # Others' signals may still be on their way here, and must not end the writing.
+                agreement.together(self.checkpoints.wait)
             self.run.write_summary({"status": "interrupted", "step": self.step})
             message += f"; go on with: nnjax resume {self.run.directory}"
         raise Interrupted(message, request.signal_number)
 
     def save_if_due(self) -> None:
         """Saves a checkpoint where the last is old enough."""
-        if time.perf_counter() - self.saved_at >= self.training.checkpoint_seconds:
+        if self.save_is_due:
             self.save()
 
     def save(self) -> None:
         """Saves a checkpoint, in the background."""
-        if not self.checkpoints:
+        checkpoints = self.checkpoints
+        if not checkpoints:
             return
         meta = {
             "standing": dataclasses.asdict(self.standing),
             "seconds": self._seconds(),
             "position": self.feed.position(),
         }
-        self.checkpoints.save(self.step, self._arrays(), meta)
+        agreement.together(checkpoints.wait)
+        agreement.together(lambda: checkpoints.save(self.step, self._arrays(), meta))
         self.saved_at = time.perf_counter()
 
     # Ending
@@ -294,13 +351,14 @@ class _Loop:
         # The last update's own loss is that before it, so what it did shows only here.
         if not math.isfinite(summary.get("train", {}).get("loss", 0.0)):
             self._diverge(self.step)
-        if self.checkpoints and self.checkpoints.latest_step() != self.step:
+        if self.checkpoints and agreement.by_first(self.checkpoints.latest_step) != self.step:
             self.save()
         summary |= self._counts(state)
         if self.run and self.checkpoints:
-            self.checkpoints.wait()
-            self.run.write_summary(summary)
-        return Result(self.learner, state, summary)
+            run, checkpoints = self.run, self.checkpoints
+            agreement.together(checkpoints.wait)
+            agreement.together(lambda: run.write_summary(summary))
+        return Result(self.learner, devices.local(state), summary)
 
     def _counts(self, state: State) -> dict[str, Any]:
         return {

@@ -32,7 +32,8 @@ class Training:
       patience: stop after this many evaluations without improvement; None never does.
       checkpoint_seconds: time between two checkpoints.
       keep_checkpoints: how many of the newest to keep.
-      devices: train on the first so many devices of the machine; 0 takes all.
+      devices: train on the first so many devices of the machine; 0 takes all, of several processes
+        those of all.
       smoke: stop after a few updates, to see that everything works; the schedule is that of the
         whole run.
       loop: "compiled" runs many updates in one compiled loop, "dispatched" starts each from Python,

@@ -25,10 +25,10 @@ from typing import Any, Literal
 
 from nnjax.data.dataset import Dataset, Spec, Stream
 from nnjax.errors import UserError
-from nnjax.training import config_json, data_json, environment, json_files
+from nnjax.training import agreement, config_json, data_json, environment, json_files
 from nnjax.training.json_lines import JsonLines
 
-Status = Literal["running", "finished", "interrupted", "failed", "diverged"]
+Status = Literal["running", "finished", "interrupted", "failed", "diverged", "waiting", "pruned"]
 
 CONFIG = "config.json"
 CONFIG_FILE = "config.py"
@@ -47,7 +47,10 @@ class Run:
       checkpoints: the directory of the checkpoints.
       figures: the directory of the figures.
       tensorboard: the directory of the TensorBoard events.
+      keeps: whether this process writes the run; of several that make one, the first does.
     """
+
+    keeps = True
 
     def __init__(self, directory: Path, name: str):
         """Takes a directory that is a run already; see ``create`` and ``open``."""
@@ -67,7 +70,7 @@ class Run:
         root: Path = Path("runs"),
         config_file: Path | None = None,
     ) -> "Run":
-        """Makes a run directory.
+        """Makes a run directory; where several processes make one run, the first makes it.
 
         Args:
           name: of the experiment.
@@ -80,11 +83,31 @@ class Run:
 
         Raises:
           UserError: the directory holds something already, the disk is full or read-only, or the
-            config cannot be saved.
+            config cannot be saved; of several processes, one has other options or does not see the
+            directory.
         """
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-        directory = Path(root) / name / stamp if directory is None else Path(directory)
+        chosen = Path(root) / name / stamp if directory is None else Path(directory)
         data = config_json.to_json(config)
+        if not agreement.several():
+            return cls._make(name, config, data, chosen, config_file)
+        _check_same_config(data)
+        shared = Path(agreement.by_first(lambda: str(chosen.absolute())))
+        agreement.by_first(
+            lambda: cls._make(name, config, data, shared, config_file).directory.is_dir()
+        )
+        agreement.together(lambda: _check_seen(shared))
+        return (cls if agreement.is_first() else Followed)(shared, name)
+
+    @classmethod
+    def _make(
+        cls,
+        name: str,
+        config: Any,
+        data: dict[str, Any],
+        directory: Path,
+        config_file: Path | None,
+    ) -> "Run":
         _check_free(directory, data)
         run = cls(directory, name)
         try:
@@ -121,7 +144,15 @@ class Run:
         Raises:
           UserError: there is no run.
         """
-        directory = _find(Path(directory))
+        if not agreement.several():
+            return cls._open(Path(directory))
+        found = agreement.by_first(lambda: str(_find(Path(directory)).absolute()))
+        kind = cls if agreement.is_first() else Followed
+        return agreement.together(lambda: kind._open(Path(found)))
+
+    @classmethod
+    def _open(cls, directory: Path) -> "Run":
+        directory = _find(directory)
         name = json_files.read(directory / ENVIRONMENT).get("name", directory.parent.name)
         return cls(directory, name)
 
@@ -259,6 +290,33 @@ class Run:
         self._timings.close()
 
 
+class Followed(Run):
+    """A run that another process keeps: what is written here goes nowhere, what is read is its."""
+
+    keeps = False
+
+    def record_data(self, data: Dataset | Stream) -> None:
+        """Leaves it to the first process."""
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Leaves it to the first process."""
+
+    def append_timings(self, record: Mapping[str, Any]) -> None:
+        """Leaves it to the first process."""
+
+    def truncate_metrics(self, step: int) -> None:
+        """Leaves it to the first process."""
+
+    def write_sample(self, step: int, text: str) -> None:
+        """Leaves it to the first process."""
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Leaves it to the first process."""
+
+    def remove_unused(self) -> None:
+        """Leaves it to the first process."""
+
+
 # Finding runs ------------------------------------------------------------------------------------
 
 
@@ -274,6 +332,31 @@ def _find(path: Path) -> Path:
         raise UserError(f"{path} is no run directory: it has no {CONFIG}")
     # Names begin with the time they were made; runs of one second, or named by hand, by their age.
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime_ns)
+
+
+# Several processes -------------------------------------------------------------------------------
+
+
+def _check_same_config(data: dict[str, Any]) -> None:
+    """Raises a UserError, at all processes, where they were started with different options."""
+    configs = agreement.gather(data)
+    for process, other in enumerate(configs):
+        names = ("at process 0", f"at process {process}")
+        differing = list(_differences(configs[0], other, names=names))
+        if differing:
+            raise UserError(
+                f"the processes have different options ({', '.join(differing[:3])}); start all "
+                "with the same"
+            )
+
+
+def _check_seen(directory: Path) -> None:
+    """Raises a UserError where this process does not see the run that the first one made."""
+    if not (directory / CONFIG).is_file():
+        raise UserError(
+            f"the run directory {directory} that process 0 made is not here; choose a --run-dir on "
+            "a file system that all hosts share"
+        )
 
 
 # Room for a new run ------------------------------------------------------------------------------
@@ -319,12 +402,14 @@ def _is_skeleton(directory: Path, besides: tuple[str, ...] = ()) -> bool:
     )
 
 
-def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def _differences(
+    old: Any, new: Any, path: str = "", names: tuple[str, str] = ("there", "here")
+) -> Iterator[str]:
     """What differs between two saved configs, each as "field: old there, new here"."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         if old != new:
-            yield f"{path}: {json.dumps(old)} there, {json.dumps(new)} here"
+            yield f"{path}: {json.dumps(old)} {names[0]}, {json.dumps(new)} {names[1]}"
         return
     for name in sorted(old.keys() | new.keys()):
         inner = f"{path}.{name}" if path else name
-        yield from _differences(old.get(name), new.get(name), inner)
+        yield from _differences(old.get(name), new.get(name), inner, names)

@@ -21,9 +21,11 @@ def initial_carry(learner: Any, data: Known, training: Training, mesh: Mesh) -> 
     """Draws the parameters from ``training.seed``, on every device of the mesh."""
     example = data.example(training.batch(data.size("train")))
     everywhere = devices.replicated(mesh)
-    init = jax.jit(lambda key: learner.init(key, example), out_shardings=everywhere)
-    state = init(jax.random.key(training.seed))
-    return jax.device_put(updates.start(learner, state, example), everywhere)
+    begin = jax.jit(
+        lambda key: updates.start(learner, learner.init(key, example), example),
+        out_shardings=everywhere,
+    )
+    return begin(jax.random.key(training.seed))
 
 
 def tree(carry: updates.Carry, best_state: State | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, Sharding
 
 from nnjax import flops
 from nnjax.data.dataset import Batch
@@ -59,11 +59,20 @@ def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:
     return Carry(state, add_metrics(carry.totals, measured), diverged_at)
 
 
-def compiled_loop(learner: Any, prepare: Prepare, take: Take) -> Callable:
+def compiled_loop(
+    learner: Any, prepare: Prepare, take: Take, sharding: Sharding | None = None
+) -> Callable:
     """Many updates in one program: ``(carry, data, first, stop) -> carry``.
 
     Rows ``first`` to ``stop`` - 1 of ``data`` are taken. The bounds are traced, so that every
     stretch of updates is the same program.
+
+    Args:
+      learner: whose step it is.
+      prepare: as :meth:`nnjax.data.dataset.Described.prepare`.
+      take: makes a batch of the data.
+      sharding: of the carry that comes out, which must be that of the one that goes in; None leaves
+        it to the compiler, which may spread what belongs to rows of the batch.
     """
 
     def run(carry: Carry, data: Any, first: jax.Array, stop: jax.Array) -> Carry:
@@ -72,11 +81,13 @@ def compiled_loop(learner: Any, prepare: Prepare, take: Take) -> Callable:
 
         return jax.lax.fori_loop(first, stop, body, carry)
 
-    return jax.jit(run, donate_argnums=0)
+    return jax.jit(run, donate_argnums=0, out_shardings=sharding)
 
 
-def dispatched_update(learner: Any, prepare: Prepare, take: Take) -> Callable:
-    """One update a call: ``(carry, data, row) -> (carry, row + 1)``.
+def dispatched_update(
+    learner: Any, prepare: Prepare, take: Take, sharding: Sharding | None = None
+) -> Callable:
+    """One update a call: ``(carry, data, row) -> (carry, row + 1)``; arguments as above.
 
     On a CPU the operations of a program's top level run on every core, those inside a compiled loop
     on one; an update large enough to outweigh the call is faster this way.
@@ -85,12 +96,16 @@ def dispatched_update(learner: Any, prepare: Prepare, take: Take) -> Callable:
     def run(carry: Carry, data: Any, row: jax.Array) -> tuple[Carry, jax.Array]:
         return update(learner, prepare, carry, take(data, row)), row + 1
 
-    return jax.jit(run, donate_argnums=0)
+    return jax.jit(run, donate_argnums=0, out_shardings=sharding)
 
 
-def streamed_update(learner: Any, prepare: Prepare) -> Callable:
+def streamed_update(learner: Any, prepare: Prepare, sharding: Sharding | None = None) -> Callable:
     """One update a call from a batch of a stream: ``(carry, batch) -> carry``."""
-    return jax.jit(lambda carry, batch: update(learner, prepare, carry, batch), donate_argnums=0)
+
+    def run(carry: Carry, batch: Batch) -> Carry:
+        return update(learner, prepare, carry, batch)
+
+    return jax.jit(run, donate_argnums=0, out_shardings=sharding)
 
 
 DISPATCH_FLOPS = 100e6

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnjax.data import RecordStream, Stream
+from nnjax.data.dataset import pad
 from nnjax.data.order import epoch_order
 from nnjax.data.records import collect
 from nnjax.errors import UserError
@@ -155,3 +156,22 @@ def test_all_records_in_memory():
     assert arrays["targets"].tolist() == list(range(20))
     assert arrays["inputs"].shape == (20, 2)
     assert (arrays["inputs"].dtype, arrays["targets"].dtype) == (np.float32, np.int32)
+
+
+@pytest.mark.parametrize("batch_size", [3, 4])
+def test_rows_are_read_in_parts(batch_size):
+    """Two halves of each padded batch are the whole, whoever reads them."""
+    rows = 4
+    whole = stream(10, test=Numbers(5))
+    readers = [stream(10, test=Numbers(5)) for _ in range(2)]
+    parts = [slice(0, rows // 2), slice(rows // 2, rows)]
+    count = 2 * -(-10 // batch_size)
+    for method, words in (("train_batches", (batch_size, 1)), ("batches", ("test", batch_size))):
+        expected = take(iter(getattr(whole, method)(*words)), count if "train" in method else 2)
+        halves = [
+            take(getattr(reader, method)(*words, rows=part), len(expected))
+            for reader, part in zip(readers, parts, strict=True)
+        ]
+        for batch, *own in zip(expected, *halves, strict=True):
+            joined = {name: np.concatenate([half[name] for half in own]) for name in batch}
+            same([pad(batch, rows)], [joined])

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from nnjax.data import Text
 from nnjax.data.dataset import Dataset
 from nnjax.errors import UserError
+from nnjax.layers.cells import LSTMCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
-from nnjax.models import MLP
+from nnjax.models import MLP, LanguageModel
 from nnjax.optimizers import SGD
 from nnjax.training import Training, fit
 from nnjax.training.devices import AXIS, make_mesh
@@ -128,6 +131,32 @@ def test_fit_over_four_devices(batch_size):
     assert_same(four.state.params, one.state.params)
     assert four.summary["train"]["loss"] == pytest.approx(one.summary["train"]["loss"], rel=1e-4)
     assert len(jax.tree.leaves(four.state.params)[0].sharding.device_set) == DEVICES
+
+
+def verse(tmp_path, lanes):
+    (tmp_path / "verse.txt").write_text("the cat sat on the mat and a dog lay in the sun. " * 40)
+    path = tmp_path / "verse.txt"
+    return Text(path=path, length=16, lanes=lanes, validation=0.1, test=0.0).load()
+
+
+RECURRENT = Supervised(
+    LanguageModel(recurrent=Recurrent(LSTMCell(4))), optimizer=SGD(learning_rate=0.1)
+)
+
+
+def test_a_state_carried_from_row_to_row(tmp_path):
+    data = verse(tmp_path, lanes=8)
+    one, four = (
+        fit(RECURRENT, data, Training(epochs=2, batch_size=8, devices=devices))
+        for devices in (1, DEVICES)
+    )
+    assert_same(four.state.params, one.state.params)
+    assert_same(four.state.model_state, one.state.model_state)
+
+
+def test_lanes_that_the_devices_do_not_divide(tmp_path):
+    with pytest.raises(UserError, match="6 lanes cannot be spread over 4 devices; make lanes and"):
+        fit(RECURRENT, verse(tmp_path, 6), Training(epochs=1, batch_size=6, devices=4))
 
 
 def test_too_many_devices():

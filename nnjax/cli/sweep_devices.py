@@ -1,0 +1,68 @@
+"""The devices of a sweep's workers: each process gets its own before it imports JAX."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from nnjax.errors import UserError
+
+CORES = "NNJAX_CORES"
+"""Environment variable of a worker without a GPU: the cores it keeps to."""
+
+GPUS = "NNJAX_GPUS"
+"""Environment variable: the GPUs that were found before this process was kept off them."""
+
+
+def environments(workers: str) -> list[dict[str, str]]:
+    """What each worker's environment has beside this one's: its device.
+
+    Args:
+      workers: how many, or "all": one for each GPU, or each core where there is none.
+
+    Raises:
+      UserError: it is no number, or more than there are GPUs.
+    """
+    gpus = visible_gpus()
+    if workers != "all" and not (workers.isdigit() and int(workers) > 0):
+        raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
+    if gpus:
+        count = len(gpus) if workers == "all" else int(workers)
+        if count > len(gpus):
+            raise UserError(f"{count} workers were asked for, and there are {len(gpus)} GPUs")
+        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus[:count]]
+    cores = sorted(os.sched_getaffinity(0))
+    count = len(cores) if workers == "all" else int(workers)
+    shares = [cores[i::count] or [cores[i % len(cores)]] for i in range(count)]
+    return [{CORES: ",".join(map(str, share))} for share in shares]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine that JAX may use, found without JAX, which would take them."""
+    if (found := os.environ.get(GPUS)) is not None:
+        return [name for name in found.split(",") if name]
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
+        return []
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name and name != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    lines = listed.stdout.splitlines() if listed.returncode == 0 else []
+    return [str(number) for number, line in enumerate(lines) if line.startswith("GPU ")]
+
+
+def take_device() -> None:
+    """Keeps this process to the cores that its environment names; before JAX is imported."""
+    if cores := os.environ.get(CORES):
+        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+
+
+def leave_devices_to_workers(arguments: Sequence[str]) -> None:
+    """Keeps this process off the GPUs where others are to train on them; before JAX is imported."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    if "--workers" in words and words[words.index("--workers") + 1 :][:1] != ["1"]:
+        # JAX takes most of the memory of every GPU that it may use.
+        os.environ[GPUS] = ",".join(visible_gpus())
+        os.environ["JAX_PLATFORMS"] = "cpu"

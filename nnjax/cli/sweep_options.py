@@ -1,0 +1,149 @@
+"""Options of ``nnjax sweep``: the space, the search, and every option of the experiment."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from nnjax import fields
+from nnjax.cli import files, options
+from nnjax.errors import UserError
+from nnjax.sweeps import space
+from nnjax.sweeps.sweep import Search, Sweep
+from nnjax.training.experiment import Experiment
+
+OVER = "--over"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to search and where to keep it.
+
+    Attributes:
+      experiment: what the trials have in common.
+      search: how the space is searched.
+      sweep_dir: the sweep's directory; by default a new one, sweeps/NAME/TIME-ID. One that holds
+        the same sweep already is gone on with.
+      workers: processes that train, each on a device of its own: a number, or "all" for one on each
+        GPU (on each core, where there is none); 1 trains in this process.
+      engine: "processes" starts the workers on this machine, "ray" as tasks of a Ray cluster.
+      ray_address: of the cluster; None starts one on this machine.
+      dry_run: print the plan with the time and memory it takes, measured, and train nothing.
+      quiet: show nothing but errors and the last table.
+    """
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    search: Annotated[Search, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Search)
+    sweep_dir: Path | None = None
+    workers: str = "1"
+    engine: Literal["processes", "ray"] = "processes"
+    ray_address: str | None = None
+    dry_run: bool = False
+    quiet: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """A command line, read.
+
+    Attributes:
+      sweep: what to do.
+      options: where, and by how many.
+      over: the words of the dimensions given on the command line.
+      words: the other words, from which the same is read again.
+    """
+
+    sweep: Sweep
+    options: Options
+    over: dict[str, list[str]]
+    words: list[str]
+
+
+def parse(module: ModuleType, arguments: Sequence[str], program: str) -> Parsed:
+    """Reads options on top of what a config file defines.
+
+    Args:
+      module: the config file; it defines ``config`` or ``sweep``.
+      arguments: the words after its name.
+      program: the words before the options, for the help text.
+
+    Raises:
+      UserError: an option or a field is unknown, or a value does not fit.
+    """
+    over, words = _split(list(arguments))
+    defined = getattr(module, "sweep", None)
+    if defined is not None and not isinstance(defined, Sweep):
+        raise UserError(f"{module.__file__} defines a sweep that is no Sweep(...)")
+    base = files.read_config(module) if defined is None else defined.experiment
+    search = Search() if defined is None else defined.search
+    parsed: Options = options.parse(base, words, program, Options, search=search)
+    dimensions = dict(defined.over) if defined else {}
+    for path, given in over.items():
+        dimensions[_field(parsed.experiment, path)] = _dimension(parsed.experiment, path, given)
+    sweep = Sweep(
+        experiment=parsed.experiment,
+        over=dimensions,
+        suggest=defined.suggest if defined else None,
+        allowed=defined.allowed if defined else None,
+        search=parsed.search,
+    )
+    return Parsed(sweep, parsed, over, words)
+
+
+def _split(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Takes ``--over FIELD VALUES...`` out of the words; negative numbers are values."""
+    over: dict[str, list[str]] = {}
+    words: list[str] = []
+    while arguments:
+        word = arguments.pop(0)
+        if word != OVER:
+            words.append(word)
+            continue
+        values: list[str] = []
+        while arguments and not arguments[0].startswith("--"):
+            values.append(arguments.pop(0))
+        if not values:
+            raise UserError("--over needs a field and values, as in --over seed 0..4")
+        if values[0] in over:
+            raise UserError(f"--over {values[0]} is there twice; give all its values at once")
+        over[values[0]] = values[1:]
+    return over, words
+
+
+def _field(experiment: Experiment, path: str) -> str:
+    """The path of a field, as the code writes it.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    try:
+        fields.get(experiment, path)
+    except UserError as error:
+        raise UserError(f"--over {path}: {error}") from None
+    return path.replace("-", "_")
+
+
+def _dimension(experiment: Experiment, path: str, words: Sequence[str]) -> space.Dimension:
+    """The values of a field, each read as the command line reads that option."""
+    name = _field(experiment, path)
+
+    def read(word: str) -> Any:
+        if isinstance(fields.get(experiment, name), bool):
+            return _truth(path, word)
+        given = [f"--{path.replace('_', '-')}", *word.split()]
+        try:
+            parsed = options.parse(experiment, given, "nnjax sweep", Options)
+        except UserError as error:
+            raise UserError(f"--over {path}: {error}") from None
+        return fields.get(parsed.experiment, name)
+
+    return space.parse(path, words, read)
+
+
+def _truth(path: str, word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise UserError(f"--over {path} takes true and false, not '{word}'")
+    return word.lower() == "true"

@@ -1,0 +1,164 @@
+"""Carrying a sweep through from the command line: alone, with workers, or its plan only."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich.console import Console
+
+from nnjax.cli import compilation_cache, files, sweep_devices, sweep_options
+from nnjax.cli.train_command import execute, find_script
+from nnjax.data.dataset import specification
+from nnjax.sweeps import estimate, plan_report, processes, report
+from nnjax.sweeps.conduct import conduct, release_dead
+from nnjax.sweeps.directory import SweepDirectory
+from nnjax.sweeps.display import Display
+from nnjax.sweeps.objective import Objective
+from nnjax.sweeps.plan import Planner
+from nnjax.sweeps.shared_data import SharedData
+from nnjax.sweeps.study import Study
+from nnjax.sweeps.worker import Worker
+from nnjax.training import config_json, devices
+
+
+def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int:
+    """Begins a sweep, or goes on with it where its directory holds it already."""
+    options, sweep = parsed.options, parsed.sweep
+    compilation_cache.enable()
+    if options.dry_run:
+        return show_plan(parsed)
+    settings = {
+        "experiment": config_json.to_json(sweep.experiment),
+        "search": config_json.to_json(sweep.search),
+        "over": parsed.over,
+        "words": parsed.words,
+        "file": own_file,
+    }
+    directory = SweepDirectory.create(
+        name, settings, directory=options.sweep_dir, config_file=own_file
+    )
+    return carry_through(directory, parsed)
+
+
+def resume(directory: SweepDirectory, *, quiet: bool) -> int:
+    """Goes on with a sweep from wherever it stands."""
+    compilation_cache.enable()
+    return carry_through(directory, _read(directory, quiet=quiet))
+
+
+def join(path: Path) -> int:
+    """Works on a sweep that another process conducts, until no trial is waiting."""
+    compilation_cache.enable()
+    directory = SweepDirectory.open(path)
+    sweep = _read(directory, quiet=True).sweep
+    experiment = sweep.experiment
+    objective = Objective.of(sweep.search.metric, experiment, specification(experiment.data))
+    study = Study(directory.directory, sweep.search)
+    release_dead(directory, study)
+    make_worker(directory, study, sweep, objective, processes.leave_with_parent).work()
+    return 0
+
+
+def carry_through(directory: SweepDirectory, parsed: sweep_options.Parsed) -> int:
+    """Draws, plans and trains until the sweep is done; prints its table."""
+    sweep, options = parsed.sweep, parsed.options
+    load_data = SharedData()
+    experiment = sweep.experiment
+    objective = Objective.of(sweep.search.metric, experiment, load_data(experiment))
+    study = Study(directory.directory, sweep.search, maximize=objective.maximize)
+    with Display(directory, study, objective, quiet=options.quiet) as display:
+        work = _workers(directory, study, parsed, objective, display.update)
+        conduct(sweep, directory, study, Planner(load_data), work)
+    show_results(directory, study, objective)
+    return 0
+
+
+def _workers(
+    directory: SweepDirectory,
+    study: Study,
+    parsed: sweep_options.Parsed,
+    objective: Objective,
+    on_change: Callable[[], None],
+) -> Callable[[], None]:
+    """What does the work: this process, others on this machine, or tasks of a Ray cluster."""
+    options = parsed.options
+    if options.engine == "ray":
+        from nnjax.sweeps.on_ray import RayWorkers
+
+        address = options.ray_address
+        return RayWorkers(directory, study, options.workers, address, on_change).work
+    if options.workers == "1":
+        return make_worker(directory, study, parsed.sweep, objective, on_change).work
+    environments = sweep_devices.environments(options.workers)
+    return processes.Workers(directory, study, environments, on_change).work
+
+
+def show_results(directory: SweepDirectory, study: Study, objective: Objective) -> None:
+    """Prints the ranked trials and, where seeds were swept, the mean and spread over them."""
+    console = Console()
+    console.print(report.table(directory, study, objective))
+    if report.has_seeds(report.results(directory, study)):
+        console.print()
+        rows = report.over_seeds(directory, study, objective)
+        console.print(report.seeds_table(rows, objective))
+    more = f"figures, CSV and the winner's command: nnjax sweep-report {directory.directory}"
+    console.print(more, soft_wrap=True, highlight=False)
+
+
+def show_plan(parsed: sweep_options.Parsed) -> int:
+    """Prints what the sweep would take; trains nothing but to measure it."""
+    sweep = parsed.sweep
+    workers = 1
+    if parsed.options.workers != "1":
+        workers = len(sweep_devices.environments(parsed.options.workers))
+    load_data = SharedData()
+    planner = Planner(load_data)
+    found = estimate.estimate(sweep, planner, load_data, devices.make_mesh(1), workers)
+    for part in plan_report.render(found, planner.reasons, workers):
+        Console().print(part)
+    return 0
+
+
+def make_worker(
+    directory: SweepDirectory, study: Study, sweep: Any, objective: Objective, on_change: Any
+) -> Worker:
+    """A worker in this process, on the first device of the machine."""
+    module = _module(directory)
+    return Worker(
+        directory,
+        study,
+        sweep.search,
+        objective,
+        devices.make_mesh(1),
+        modules={module.__name__: module},
+        train_alone=_own_script(sweep.experiment, module),
+        on_change=on_change,
+    )
+
+
+def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
+    """The command line that a sweep was begun with, read again."""
+    words = [*directory.settings["words"], *["--quiet"] * quiet]
+    for path, values in directory.settings["over"].items():
+        words = [*words, sweep_options.OVER, path, *values]
+    return sweep_options.parse(_module(directory), words, "nnjax sweep")
+
+
+def _own_script(experiment: Any, module: ModuleType) -> Any:
+    """Trains a trial by a script that does more than training; None where it does not."""
+    if not hasattr(module, "main"):
+        return None
+
+    def train(experiment: Any, run: Any, resume: bool) -> Any:
+        execute(find_script(experiment, module), experiment, run, resume=resume, quiet=True)
+        return run.read_summary()
+
+    return train
+
+
+def _module(directory: SweepDirectory) -> ModuleType:
+    """The config file as it was when the sweep was made; nnjax's own as it is now."""
+    if directory.config_file:
+        return files.load(directory.config_file, Path(directory.settings["file"]))
+    return files.load(files.find_config(directory.name))

@@ -1,0 +1,230 @@
+"""The directory of a sweep: what is searched, the trials' runs, who works on them.
+
+``sweeps/<name>/<time>-<id>/`` holds
+
+* ``sweep.json``: the experiment, the space and the search, as they were asked for;
+* ``config.py``: the file they came from, where that is the user's own;
+* ``journal.log``: the record of the trials, Optuna's (unless another storage was named);
+* ``programs.json``: the plan: for each program what its trials have in common, and how many of
+  them are trained at once;
+* ``trials/<number>/``: a run directory for each trial, as ``nnjax train`` makes them;
+* ``workers/``: a lock for each process that works on the sweep, held as long as it lives.
+"""
+
+import fcntl
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from nnjax.errors import UserError
+from nnjax.sweeps.plan import Program
+from nnjax.training import json_files
+from nnjax.training.experiment import Experiment
+from nnjax.training.runs import Run, Status
+
+SETTINGS = "sweep.json"
+CONFIG_FILE = "config.py"
+PROGRAMS = "programs.json"
+
+SECONDS_BETWEEN_BEATS = 30.0
+SECONDS_TO_DEATH = 300.0
+"""A worker of another machine that gave no sign of life for so long is taken for dead."""
+
+
+class SweepDirectory:
+    """A sweep on the disk.
+
+    Attributes:
+      directory: its path.
+      settings: what ``sweep.json`` holds.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any]):
+        """Takes a directory that is a sweep already; see ``create`` and ``open``."""
+        self.directory, self.settings = directory, settings
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        directory: Path | None = None,
+        root: Path = Path("sweeps"),
+        config_file: Path | None = None,
+    ) -> "SweepDirectory":
+        """Makes the directory, or opens it where it holds the same sweep already.
+
+        Args:
+          name: of the experiment.
+          settings: what defines the sweep; JSON.
+          directory: of the sweep; None makes ``<root>/<name>/<YYYYmmdd-HHMMSS>-<6 hex digits>/``.
+          root: holds all sweeps.
+          config_file: the user's own file that the sweep came from, to be kept with it.
+
+        Raises:
+          UserError: the directory holds something else, or cannot be written.
+        """
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        directory = Path(root) / name / stamp if directory is None else Path(directory)
+        settings = {"name": name, **settings}
+        if is_sweep(directory):
+            found = cls.open(directory)
+            if found.settings != json_files.plain(settings):
+                raise UserError(
+                    f"{directory} holds another sweep; choose another --sweep-dir, or go on with "
+                    f"the one there: nnjax resume {directory}"
+                )
+            return found
+        if directory.exists() and any(directory.iterdir()):
+            raise UserError(f"{directory} is not empty and holds no sweep; choose another")
+        with json_files.disk_errors(directory):
+            for folder in ("trials", "workers"):
+                (directory / folder).mkdir(parents=True, exist_ok=True)
+            copied = config_file and Path(config_file).read_bytes()
+        if copied:
+            json_files.replace(directory / CONFIG_FILE, copied)
+        json_files.write(directory / SETTINGS, settings)
+        return cls.open(directory)
+
+    @classmethod
+    def open(cls, directory: Path) -> "SweepDirectory":
+        """Opens a sweep.
+
+        Raises:
+          UserError: there is none, or it is damaged.
+        """
+        if not is_sweep(directory):
+            raise UserError(f"{directory} is no sweep: it has no {SETTINGS}")
+        return cls(Path(directory), json_files.read(Path(directory) / SETTINGS))
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self.settings["name"]
+
+    @property
+    def config_file(self) -> Path | None:
+        """The sweep's copy of the user's own config file; None where nnjax's own was used."""
+        path = self.directory / CONFIG_FILE
+        return path if path.is_file() else None
+
+    # Trials
+
+    def trial(self, number: int) -> Path:
+        """The run directory of a trial."""
+        return self.directory / "trials" / f"{number:04d}"
+
+    def prepare_trial(self, number: int, experiment: Experiment, status: Status) -> None:
+        """Makes the run directory of a trial, unless that was done before."""
+        directory = self.trial(number)
+        if (directory / "config.json").is_file():
+            return
+        run = Run.create(self.name, experiment, directory=directory, config_file=self.config_file)
+        run.write_summary({"status": status})
+
+    def open_trial(self, number: int) -> Run:
+        """The run of a trial."""
+        return Run.open(self.trial(number))
+
+    # Programs
+
+    def read_programs(self) -> dict[str, dict[str, Any]]:
+        """What is known of the programs, by their numbers as text."""
+        path = self.directory / PROGRAMS
+        return json_files.read(path) if path.is_file() else {}
+
+    def add_programs(self, programs: list[Program]) -> list[int]:
+        """Writes programs down and returns their numbers; one that is there keeps its own."""
+        known = self.read_programs()
+        numbers = {entry["key"]: int(number) for number, entry in known.items()}
+        for program in programs:
+            if program.key not in numbers:
+                numbers[program.key] = len(numbers)
+                known[str(numbers[program.key])] = {
+                    "settings": dict(program.settings),
+                    "arguments": list(program.arguments),
+                    "together": program.together,
+                    "key": program.key,
+                }
+        json_files.write(self.directory / PROGRAMS, known)
+        return [numbers[program.key] for program in programs]
+
+    def note_program(self, number: int, **facts: Any) -> None:
+        """Adds facts to what is known of a program."""
+        with self.lock("programs"):
+            known = self.read_programs()
+            known[str(number)] |= facts
+            json_files.write(self.directory / PROGRAMS, known)
+
+    # Workers
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Waits for a lock and holds it; the system frees it if the process dies."""
+        with open(self._lock_file(name), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def working(self) -> Iterator[str]:
+        """Makes this process a worker and gives its name, known to be alive while it is."""
+        name = f"{host()}-{os.getpid()}-{secrets.token_hex(2)}"
+        path = self._lock_file(name)
+        ended = threading.Event()
+        with open(path, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            beat = threading.Thread(target=_beat, args=(path, ended), daemon=True)
+            beat.start()
+            try:
+                yield name
+            finally:
+                ended.set()
+                beat.join()
+                with suppress(OSError):
+                    path.unlink()
+
+    def is_alive(self, worker: str) -> bool:
+        """Whether a worker's process lives.
+
+        On this machine its lock tells at once; on another, where locks of a network file system
+        may not, the age of its last sign of life.
+        """
+        path = self._lock_file(worker)
+        if not worker or not path.is_file():
+            return False
+        if not worker.startswith(f"{host()}-"):
+            return time.time() - path.stat().st_mtime < SECONDS_TO_DEATH
+        with open(path) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        with suppress(OSError):
+            path.unlink()
+        return False
+
+    def _lock_file(self, name: str) -> Path:
+        return self.directory / "workers" / f"{name}.lock"
+
+
+def host() -> str:
+    """The name of this machine."""
+    return os.uname().nodename
+
+
+def _beat(path: Path, ended: threading.Event) -> None:
+    """Gives signs of life."""
+    while not ended.wait(SECONDS_BETWEEN_BEATS):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def is_sweep(directory: Path) -> bool:
+    """Whether a directory is that of a sweep."""
+    return (Path(directory) / SETTINGS).is_file()

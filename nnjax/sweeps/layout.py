@@ -1,0 +1,107 @@
+"""How many trials to train at once: as many as memory holds, if together they are faster.
+
+Whether ``vmap`` pays depends on the model and the device: on a CPU the products of small nets gain
+from being done for many at once, those of large ones do not. So it is measured.
+"""
+
+import functools
+import math
+import os
+import time
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from nnjax.sweeps.group import Group, Groups
+from nnjax.sweeps.tracing import Lifted, numbers
+from nnjax.training.experiment import Experiment
+
+MOST = 64
+"""Trials trained at once at most, where nobody says otherwise."""
+
+SHARE_OF_MEMORY = 0.7
+"""Of the free memory, what a group may take."""
+
+SECONDS = 0.5
+"""How long each number of trials is measured."""
+
+
+class Layout(NamedTuple):
+    """How the trials of a program are trained.
+
+    Attributes:
+      members: how many at once.
+      seconds_per_update: of one trial, its share of the group's.
+      evaluation_seconds: of one trial, for each example that is evaluated.
+      compile_seconds: of the group.
+    """
+
+    members: int
+    seconds_per_update: float
+    evaluation_seconds: float
+    compile_seconds: float
+
+
+def choose(groups: Groups, experiment: Experiment, most: int) -> Layout:
+    """Measures trials one by one and ``most`` at once; returns the faster."""
+    sizes = dict.fromkeys((1, most))
+    measured = [measure(groups, experiment, size) for size in sizes]
+    return min(measured, key=lambda layout: layout.seconds_per_update)
+
+
+def measure(groups: Groups, experiment: Experiment, size: int) -> Layout:
+    """Times some updates and an evaluation of ``size`` copies of a trial."""
+    training, data = experiment.training, groups.data
+    values = numbers(experiment, groups.lifted.paths)
+    began = time.perf_counter()
+    group = groups.at_least(size)
+    carry = group.initial(values, training.seed)
+    for lane in range(group.size):
+        group.put(lane, values, training, carry, carry.state)
+    split = next(name for name in ("validation", "test", "train") if data.size(name))
+    group.run(1)
+    group.evaluate(split)
+    compiled = time.perf_counter() - began
+    evaluation = _seconds(lambda: group.evaluate(split)) / data.size(split)
+    update = _seconds_per_update(group)
+    return Layout(group.size, update / group.size, evaluation / group.size, compiled)
+
+
+def fits_memory(lifted: Lifted, mesh: Mesh) -> int:
+    """How many trials memory holds; at least one."""
+    return max(1, int(SHARE_OF_MEMORY * free_memory(mesh) // max(member_bytes(lifted), 1)))
+
+
+def member_bytes(lifted: Lifted) -> int:
+    """Memory that a trial takes: state, its copies, gradients and activations."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    learner = lifted.learner({})
+    example = lifted.example()
+    state = jax.eval_shape(learner.init, key, example)
+    analysis = jax.jit(learner.step).lower(state, example).compile().memory_analysis()
+    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    # The state, its best, and a copy of both while one is written.
+    return 4 * size + getattr(analysis, "temp_size_in_bytes", 0)
+
+
+def free_memory(mesh: Mesh) -> int:
+    """Bytes that may be taken on all devices of a mesh together."""
+    device = mesh.devices.flat[0]
+    stats: Any = device.memory_stats()
+    if stats and "bytes_limit" in stats:
+        return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * mesh.size
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _seconds_per_update(group: Group) -> float:
+    count = 1
+    while (seconds := _seconds(functools.partial(group.run, count))) < SECONDS / 4:
+        count = max(2 * count, int(count * SECONDS / 2 / max(seconds, 1e-6)))
+    return min(seconds, _seconds(lambda: group.run(count))) / count
+
+
+def _seconds(action: Any) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began

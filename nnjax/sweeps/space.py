@@ -1,0 +1,167 @@
+"""Search spaces: which values the fields of an experiment take in a sweep."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import optuna
+
+from nnjax.errors import UserError
+
+Scale = Literal["linear", "log"]
+Label = str | int | float | bool | None
+"""A value as it is shown and stored: a number or a word."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """A list of values to choose from.
+
+    Attributes:
+      labels: how each is shown and stored.
+      values: what stands in the field, in the same order; None where these are the labels.
+    """
+
+    labels: tuple[Label, ...]
+    values: tuple[Any, ...] | None = None
+
+    def points(self) -> tuple[Label, ...]:
+        """The labels, every one a point of a grid."""
+        return self.labels
+
+    def value(self, label: Label) -> Any:
+        """What a label stands for."""
+        return label if self.values is None else self.values[self.labels.index(label)]
+
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        """For Optuna's samplers."""
+        return optuna.distributions.CategoricalDistribution(self.labels)
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval of numbers.
+
+    Attributes:
+      low: the least.
+      high: the largest, included.
+      scale: "linear", or "log" where factors matter and not differences.
+      count: points of a grid, both ends included; None leaves the interval to a sampler.
+      integer: whole numbers only.
+    """
+
+    low: float
+    high: float
+    scale: Scale = "linear"
+    count: int | None = None
+    integer: bool = False
+
+    def __post_init__(self):
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise UserError(f"the range {self.low}..{self.high} must go from a number to a larger")
+        if self.scale == "log" and self.low <= 0:
+            raise UserError(f"a log range begins above 0, not at {self.low}")
+        if self.count is not None and self.count < 2:
+            raise UserError(f"a range has at least 2 points, both ends, not {self.count}")
+
+    def points(self) -> tuple[float, ...]:
+        """The points of a grid.
+
+        Raises:
+          UserError: their number was not given.
+        """
+        if self.count is None:
+            raise UserError(
+                f"a grid over {self.low:g}..{self.high:g} needs the number of points, as in "
+                f"{self.scale}:{self.low:g}..{self.high:g}:5; or take a sampler: --sampler random"
+            )
+        low, high = (math.log(end) if self.scale == "log" else end for end in (self.low, self.high))
+        inner = [low + (high - low) * i / (self.count - 1) for i in range(1, self.count - 1)]
+        if self.scale == "log":
+            inner = [math.exp(point) for point in inner]
+        # Six digits, so that a point reads as somebody would write it.
+        points = [self.low, *(float(f"{point:.6g}") for point in inner), self.high]
+        return tuple(dict.fromkeys(map(round, points))) if self.integer else tuple(points)
+
+    def value(self, label: Any) -> Any:
+        """The number itself."""
+        return int(label) if self.integer else label
+
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        """For Optuna's samplers."""
+        log = self.scale == "log"
+        if self.integer:
+            return optuna.distributions.IntDistribution(int(self.low), int(self.high), log=log)
+        return optuna.distributions.FloatDistribution(self.low, self.high, log=log)
+
+
+Dimension = Values | Range
+
+Space = Mapping[str, Dimension]
+"""Dimensions by the dotted path of their field."""
+
+Suggest = Callable[[optuna.Trial], Mapping[str, Any]]
+"""Draws the values of a trial by ``trial.suggest_float`` and its like; values by dotted path."""
+
+
+def grid(space: Space) -> list[dict[str, Label]]:
+    """Every combination of the points of all dimensions, the last dimension fastest."""
+    combinations: list[dict[str, Label]] = [{}]
+    for path, dimension in space.items():
+        points = dimension.points()
+        combinations = [{**one, path: point} for one in combinations for point in points]
+    return combinations
+
+
+def parse(path: str, words: Sequence[str], read: Callable[[str], Any]) -> Dimension:
+    """Reads the words that follow ``--over PATH``.
+
+    ``0.01 0.03 0.1`` lists values, ``0..4`` whole numbers; ``log:1e-4..1e-1``, ``linear:0..0.5``
+    and ``int:8..64`` are ranges, a grid of five points with ``:5`` behind.
+
+    Args:
+      path: of the field.
+      words: as on the command line.
+      read: makes of a word a value of the field's type, or raises a UserError.
+
+    Raises:
+      UserError: there are no words, or they do not fit the field.
+    """
+    if not words:
+        raise UserError(f"--over {path} needs values, as in --over {path} 0.01 0.03 0.1")
+    if len(words) == 1 and (found := re.fullmatch(r"(log|linear|int):(.*)\.\.(.*)", words[0])):
+        return _range(path, words[0], found, read)
+    if len(words) == 1 and (found := re.fullmatch(r"(-?\d+)\.\.(-?\d+)", words[0])):
+        low, high = map(int, found.groups())
+        if low > high:
+            raise UserError(f"--over {path} {words[0]} counts upwards: {high}..{low}")
+        words = [str(number) for number in range(low, high + 1)]
+    values = tuple(read(word) for word in words)
+    labels = tuple(_label(word, value) for word, value in zip(words, values, strict=True))
+    if len(set(labels)) < len(labels):
+        raise UserError(f"--over {path} names a value twice: {' '.join(words)}")
+    return Values(labels, values)
+
+
+def _range(path: str, word: str, found: re.Match, read: Callable[[str], Any]) -> Range:
+    high, _, count = found[3].partition(":")
+    try:
+        ends = float(found[2]), float(high)
+        points = int(count) if count else None
+    except ValueError:
+        raise UserError(
+            f"--over {path} {word} is no range; write one as {found[1]}:LOW..HIGH or, with the "
+            f"number of points, {found[1]}:LOW..HIGH:COUNT"
+        ) from None
+    integer = found[1] == "int"
+    for end in ends:
+        read(str(int(end)) if integer else repr(end))
+    return Range(*ends, "log" if found[1] == "log" else "linear", points, integer)
+
+
+def _label(word: str, value: Any) -> Label:
+    """A number as a number, so that samplers and figures know its size; anything else as typed."""
+    plain = isinstance(value, bool | int | float)
+    return value if plain else word

@@ -1,0 +1,101 @@
+"""Which fields of an experiment only change numbers, and its learner with those as arguments."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnjax import fields
+from nnjax.data.dataset import Known
+from nnjax.errors import UserError
+from nnjax.learners.state import State
+from nnjax.training.experiment import Experiment, fit_to_data
+
+Numbers = Mapping[str, Any]
+"""Numbers, or arrays of them, by the dotted path of their field."""
+
+SEEDS = ("seed", "data_seed")
+"""Fields of the training options that choose keys and orders, which are arguments anyway."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value may become an array of no dimensions."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def numbers(experiment: Experiment, paths: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The values of some fields as arrays: float32, or int32 of a field of whole numbers."""
+    return {path: np.asarray(jnp.asarray(fields.get(experiment, path))) for path in paths}
+
+
+class Lifted:
+    """A learner some of whose fields are arguments, so that one program serves all their values.
+
+    Attributes:
+      paths: of those fields.
+    """
+
+    def __init__(self, experiment: Experiment, data: Known, paths: tuple[str, ...]):
+        self._experiment, self._data, self.paths = experiment, data, paths
+
+    def learner(self, values: Numbers) -> Any:
+        """The learner fitted to the data, with these values, traced or not."""
+        experiment = fields.replace(self._experiment, values)
+        return fit_to_data(experiment.learner, self._data, self._experiment.training)
+
+    def init(self, values: Numbers, key: jax.Array) -> State:
+        """The state that training begins with."""
+        return self.learner(values).init(key, self.example())
+
+    def example(self) -> Any:
+        """Shapes of a batch."""
+        batch = self._experiment.training.batch(self._data.size("train"))
+        return self._data.example(batch)
+
+
+def obstacle(experiment: Experiment, data: Known, path: str) -> str | None:
+    """Why a field cannot be an argument of a compiled program; None where it can.
+
+    Nothing is computed: initialisation, update and evaluation are traced with the field unknown.
+    """
+    if not is_number(fields.get(experiment, path)):
+        return "is no number"
+    lifted = Lifted(experiment, data, (path,))
+    shapes = jax.tree.map(_shape, numbers(experiment, (path,)))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        state = _trace(lifted, shapes, key)
+    except jax.errors.JAXTypeError:
+        return "decides what is computed"
+    except (TypeError, ValueError, AttributeError, UserError):
+        return "decides shapes, or what is computed"
+    # A momentum of 0, say, has no memory of the last direction.
+    if not _same_shapes(state, jax.eval_shape(lifted.learner({}).init, key, lifted.example())):
+        return f"leaves out, at {fields.get(experiment, path):g}, what other values need"
+    return None
+
+
+def _trace(lifted: Lifted, values: Numbers, key: Any) -> State:
+    """Traces everything that a trial does with its learner; returns the shapes of its state."""
+    example = lifted.example()
+    state = jax.eval_shape(lifted.init, values, key)
+    jax.eval_shape(_call(lifted, "step"), values, state, example)
+    jax.eval_shape(_call(lifted, "evaluate"), values, state, example)
+    return state
+
+
+def _call(lifted: Lifted, name: str) -> Callable:
+    return lambda values, *arguments: getattr(lifted.learner(values), name)(*arguments)
+
+
+def _same_shapes(one: Any, other: Any) -> bool:
+    if jax.tree.structure(one) != jax.tree.structure(other):
+        return False
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
+
+
+def _shape(array: np.ndarray) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)

@@ -1,0 +1,126 @@
+"""Sweeps from Python: samplers, pruners, conditions, constraints, going on."""
+
+import dataclasses
+
+import pytest
+
+from nnjax.errors import UserError
+from nnjax.optimizers import SGD
+from nnjax.sweeps import Range, Search, Sweep
+from nnjax.sweeps.study import REFUSED
+
+
+@pytest.fixture
+def quick(digits, with_training):
+    """One epoch of a plain net."""
+    learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.1))
+    return with_training(dataclasses.replace(digits, learner=learner), epochs=1)
+
+
+def values(swept):
+    return [trial.value for trial in swept.study.trials()]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "cmaes"])
+def test_samplers_draw_in_batches(quick, sweep_to_end, sampler):
+    over = {
+        "optimizer.learning_rate": Range(1e-3, 1.0, "log"),
+        "l2": Range(0.0, 0.1),
+    }
+    search = Search(sampler=sampler, trials=6, at_once=4)
+    swept = sweep_to_end(Sweep(experiment=quick, over=over, search=search))
+    assert swept.study.counts() == {"complete": 6}
+    rates = {trial.params["optimizer.learning_rate"] for trial in swept.study.trials()}
+    assert len(rates) == 6
+    assert all(1e-3 <= rate <= 1 for rate in rates)
+
+
+def test_the_same_seed_draws_the_same_trials(quick, sweep_to_end):
+    search = Search(sampler="random", trials=3, sampler_seed=5)
+    sweep = Sweep(
+        experiment=quick, over={"optimizer.learning_rate": Range(0.01, 0.1)}, search=search
+    )
+    assert values(sweep_to_end(sweep, "one")) == values(sweep_to_end(sweep, "other"))
+
+
+def test_a_space_in_which_one_choice_opens_others(quick, sweep_to_end):
+    def suggest(trial):
+        momentum = trial.suggest_categorical("kind", ["plain", "momentum"]) == "momentum"
+        drawn = {"optimizer.learning_rate": trial.suggest_float("rate", 0.01, 0.1, log=True)}
+        if momentum:
+            drawn["optimizer.momentum"] = trial.suggest_float("momentum", 0.5, 0.95)
+        return drawn
+
+    search = Search(sampler="random", trials=6)
+    swept = sweep_to_end(Sweep(experiment=quick, suggest=suggest, search=search))
+    assert swept.study.counts() == {"complete": 6}
+    for trial in swept.study.trials():
+        optimizer = swept.directory.open_trial(trial.number).read_config().learner.optimizer
+        assert optimizer.learning_rate == trial.params["rate"]
+        assert optimizer.momentum == trial.params.get("momentum", 0.0)
+
+
+def test_what_is_not_allowed_is_not_tried(quick, sweep_to_end):
+    over = {"optimizer.learning_rate": Range(0.01, 0.1), "optimizer.momentum": Range(0.1, 0.9)}
+    sweep = Sweep(
+        experiment=quick,
+        over=over,
+        allowed=lambda point: point["optimizer.momentum"] < 0.5,
+        search=Search(sampler="random", trials=4),
+    )
+    swept = sweep_to_end(sweep)
+    assert swept.study.counts() == {"complete": 4}
+    for trial in swept.study.trials():
+        assert bool(trial.user_attrs.get(REFUSED)) == (trial.params["optimizer.momentum"] >= 0.5)
+
+
+def test_a_pruner_gives_up_what_falls_behind(digits, with_training, sweep_to_end):
+    sweep = Sweep(
+        experiment=with_training(digits, epochs=8),
+        over={"optimizer.learning_rate": (0.003, 0.01, 1e-4, 3e-4, 1e-5, 5e-4)},
+        search=Search(pruner="successive_halving", members=2),
+    )
+    swept = sweep_to_end(sweep)
+    counts = swept.study.counts()
+    assert counts["pruned"] >= 2
+    assert swept.study.best().params["optimizer.learning_rate"] in (0.003, 0.01)
+    pruned = next(t for t in swept.study.trials() if t.state.name == "PRUNED")
+    run = swept.directory.open_trial(pruned.number)
+    assert run.status == "pruned"
+    assert run.read_metrics()[-1]["epoch"] < 8
+
+
+def test_what_is_finished_is_not_run_twice(quick, sweep_to_end):
+    sweep = Sweep(experiment=quick, over={"seed": (0, 1, 2)})
+    first = sweep_to_end(sweep)
+    times = [(first.directory.trial(n) / "metrics.jsonl").stat().st_mtime_ns for n in range(3)]
+    again = sweep_to_end(sweep)
+    assert [
+        (again.directory.trial(n) / "metrics.jsonl").stat().st_mtime_ns for n in range(3)
+    ] == times
+    assert again.study.counts() == {"complete": 3}
+
+
+def test_another_sweep_in_the_directory_is_refused(quick, sweep_to_end):
+    sweep_to_end(Sweep(experiment=quick, over={"seed": (0,)}))
+    with pytest.raises(UserError, match="holds another sweep; choose another --sweep-dir"):
+        sweep_to_end(Sweep(experiment=quick, over={"seed": (0, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"trials": 3}, "a grid has its own number of trials, not 3"),
+        ({"sampler": "tpe"}, "--sampler tpe needs the number of trials"),
+        ({"members": -1}, "members must be at least 0, not -1"),
+    ],
+)
+def test_options_that_do_not_fit(options, sentence):
+    with pytest.raises(UserError) as refused:
+        Search(**options)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_an_unknown_field_names_the_nearest(quick):
+    with pytest.raises(UserError, match="did you mean 'learning_rate'"):
+        Sweep(experiment=quick, over={"optimizer.learning_rat": (0.1,)})
