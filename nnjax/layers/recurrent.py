@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import Carry, LSTMCell
+from nnjax.layers.cells.weights import is_ids
 from nnjax.layers.directions import Direction, Merge, directions, merging
 from nnjax.layers.dropout import Dropout, dropout
 from nnjax.layers.scan import scan
@@ -18,9 +19,8 @@ from nnjax.traced import check_number, is_plain
 class Recurrent(nn.Module):
     """Runs a cell over sequences, in one or both directions, in one or more layers.
 
-    The input's part of the gates is computed for all time steps by one product, before the loop
-    over time, which then contains the state's part alone. Layers are named "forward1",
-    "backward1", "forward2", ...; each is a cell with weights of its own.
+    Layers are named "forward1", "backward1", "forward2", ...; each is a cell with weights of its
+    own. How the loop over time is written: ``scan`` and ``gated_scan``.
 
     Sequences of different lengths: outputs past the end are zero, the state in the end is that at
     the sequence's own end (the state before, where the length is 0), and a backward direction
@@ -113,8 +113,8 @@ class Recurrent(nn.Module):
         batch = x.shape[0]
         if carry is None:
             carry = self.init_carry(batch, dtype)
-        # Within, sequences are (features, time, batch), and ids (time, batch).
-        x = jnp.transpose(x)
+        # Within, sequences are (time, features, batch), and ids (time, batch).
+        x = jnp.moveaxis(x, 0, -1)
         before, after, last = iter(carry), [], x
         merge = merging(self.merge)
         for layer in range(1, self.layers + 1):
@@ -127,17 +127,17 @@ class Recurrent(nn.Module):
                 after.append(final)
                 outputs.append(sequence)
                 finals.append(cell.output(final))
-            x, last = merge(outputs, 0), merge(finals, -1)
+            x, last = merge(outputs, 1), merge(finals, -1)
             if self.layer_norm:
                 norm = nn.LayerNorm(name=f"norm{layer}", dtype=dtype)
-                x, last = jnp.moveaxis(norm(jnp.moveaxis(x, 0, -1)), -1, 0), norm(last)
+                x, last = jnp.swapaxes(norm(jnp.swapaxes(x, 1, 2)), 1, 2), norm(last)
                 x = _before_the_end(x, lengths)
-        return (jnp.transpose(x) if self.return_sequences else last), tuple(after)
+        return (jnp.moveaxis(x, -1, 0) if self.return_sequences else last), tuple(after)
 
     def _run(self, cell, x, lengths, carry, way: str, dtype, train: bool):
-        """One layer in one direction: outputs (features, time, batch) and the state after."""
-        ids = jnp.issubdtype(x.dtype, jnp.integer)
-        weights = cell.weights(self.vocabulary if ids else x.shape[0], dtype)
+        """One layer in one direction: outputs (time, features, batch) and the state after."""
+        ids = is_ids(x)
+        weights = cell.weights(self.vocabulary if ids else x.shape[1], dtype)
         kept = None
         if train and not is_plain(self.recurrent_dropout, 0):
             ones = jnp.ones_like(jax.tree.leaves(carry)[0])
@@ -156,7 +156,7 @@ class Recurrent(nn.Module):
         )
 
     def _check(self, x, lengths, carry) -> None:
-        ids = jnp.issubdtype(x.dtype, jnp.integer)
+        ids = is_ids(x)
         if ids and self.vocabulary is None:
             raise UserError("integer inputs are ids: set the vocabulary, or give floating numbers")
         if not ids and self.vocabulary is not None:
@@ -181,7 +181,7 @@ class Recurrent(nn.Module):
 
 
 def _before_the_end(x: jax.Array, lengths: jax.Array | None) -> jax.Array:
-    """A sequence (features, time, batch) with zeros from each one's end on."""
+    """A sequence (time, features, batch) with zeros from each one's end on."""
     if lengths is None:
         return x
-    return jnp.where(jnp.arange(x.shape[1])[:, None] < lengths, x, 0)
+    return jnp.where(jnp.arange(len(x))[:, None, None] < lengths, x, 0)

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.layers.cells import Carry, Cell, Weights
+from nnjax.layers.cells.weights import is_ids
 from nnjax.layers.gated_scan import Order, gated_scan
 
-MOST_ONE_HOT = 512
-"""Words up to which ids become one-hot vectors: their product is one of two matrices, forwards and
-for the gradient, where rows taken and added up come one by one."""
+MOST_ONE_HOT = 128
+"""Words up to which ids become one-hot vectors: their products, forwards and for the gradient, then
+take less than rows that are taken and added up one by one."""
 
 
 def scan(
@@ -30,7 +31,7 @@ def scan(
     Args:
       cell: of which the pure functions ``gates``, ``project``, ``advance`` and ``output`` are used.
       weights: of the cell.
-      x: (inputs, time, batch), or int ids (time, batch).
+      x: (time, inputs, batch), or int ids (time, batch).
       carry: the state before.
       lengths: int (batch,): steps from there on leave the state alone and put out zeros.
       reverse: whether to start at the end; with ``lengths``, at the end of each sequence.
@@ -39,7 +40,7 @@ def scan(
       unroll: steps in one turn of the compiled loop.
 
     Returns:
-      Outputs (features, time, batch), and the state after each sequence's last step.
+      Outputs (time, features, batch), and the state after each sequence's last step.
     """
     gates = cell.gates()
     if gates is None or remat:
@@ -47,9 +48,8 @@ def scan(
     result: Any = gated_scan(
         gates,
         Order(reverse, unroll),
-        weights["recurrent_kernel"],
-        weights.get("recurrent_bias"),
-        _projected(weights, x),
+        weights,
+        _one_hot(x, weights["kernel"]) if is_ids(x) else x,
         _transposed(carry),
         lengths,
         None if kept is None else kept.T,
@@ -60,8 +60,7 @@ def scan(
 
 def _scan_any(cell: Any, weights, x, carry, lengths, reverse, kept, remat: bool, unroll: int):
     """Any cell, by its own equations; the gradient is left to JAX."""
-    ids = jnp.issubdtype(x.dtype, jnp.integer)
-    projected = cell.project(weights, x if ids else jnp.moveaxis(x, 0, -1))
+    projected = cell.project(weights, x if is_ids(x) else jnp.swapaxes(x, 1, 2))
 
     def step(carry, inputs):
         projected, time = inputs
@@ -74,30 +73,17 @@ def _scan_any(cell: Any, weights, x, carry, lengths, reverse, kept, remat: bool,
 
     if remat:
         step = jax.checkpoint(step)
-    times = jnp.arange(x.shape[-2])
+    times = jnp.arange(len(x))
     carry, outputs = jax.lax.scan(step, carry, (projected, times), reverse=reverse, unroll=unroll)
-    return jnp.moveaxis(outputs, -1, 0), carry
+    return jnp.swapaxes(outputs, 1, 2), carry
 
 
-def _projected(weights: Weights, x: jax.Array) -> jax.Array:
-    """Returns x W + b as (gates * units, time, batch), by one product for all time steps."""
-    kernel = weights["kernel"]
-    if jnp.issubdtype(x.dtype, jnp.integer):
-        y = _taken(kernel, x)
-    else:
-        y = jnp.tensordot(kernel, x, axes=(0, 0))
-    return y + weights["bias"][:, None, None] if "bias" in weights else y
-
-
-def _taken(kernel: jax.Array, ids: jax.Array) -> jax.Array:
-    """What one-hot vectors times the kernel would be; zeros for ids that are none of its rows."""
-    words = kernel.shape[0]
-    if words <= MOST_ONE_HOT:
-        one_hot = jnp.arange(words)[:, None, None] == ids
-        return jnp.tensordot(kernel, one_hot.astype(kernel.dtype), axes=(0, 0))
-    # Negative numbers would count from the end; past the end is what "fill" fills.
-    places = jnp.where(ids < 0, words, ids)
-    return jnp.moveaxis(kernel.at[places].get(mode="fill", fill_value=0), -1, 0)
+def _one_hot(ids: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Vectors (time, words, batch) for ids (time, batch), which stay ids where words are many."""
+    words = len(kernel)
+    if words > MOST_ONE_HOT:
+        return ids
+    return (ids[:, None] == jnp.arange(words)[:, None]).astype(kernel.dtype)
 
 
 def _transposed(tree: Carry) -> Carry:

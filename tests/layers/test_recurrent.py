@@ -21,6 +21,7 @@ from nnjax.layers.cells import (
     SimpleCell,
 )
 from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.scan import MOST_ONE_HOT
 
 BATCH, TIME, INPUTS, FEATURES = 3, 6, 4, 5
 GENERATOR = np.random.default_rng(0)
@@ -191,12 +192,16 @@ def test_the_carry_continues_a_sequence(cell):
     assert_close(carry, final)
 
 
-@pytest.mark.parametrize("cell", [LSTMCell(FEATURES), SimpleCell(FEATURES, bias="none")])
+@pytest.mark.parametrize("words", [7, MOST_ONE_HOT + 1])
+@pytest.mark.parametrize(
+    "cell",
+    [LSTMCell(FEATURES), GRUCell(FEATURES, bias="double"), SimpleCell(FEATURES, bias="none")],
+    ids=repr,
+)
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
-def test_ids_are_one_hot_vectors(cell, direction):
-    words = 7
+def test_ids_are_one_hot_vectors(cell, direction, words):
     # Twice the same word, one that is padding, one past the vocabulary.
-    ids = jnp.asarray([[1, 1, 3, -1, 0, 6], [2, 7, 6, 6, 5, -1], [0, 0, -3, 4, 1, 2]])
+    ids = jnp.asarray([[1, 1, 3, -1, 0, 6], [2, words, 6, 6, words - 1, -1], [0, 0, -3, 4, 1, 2]])
     indexed = Recurrent(cell, direction=direction, layers=2, vocabulary=words)
     vectors = Recurrent(cell, direction=direction, layers=2)
     variables = drawn(indexed, ids)
@@ -317,12 +322,16 @@ def test_with_ids_the_dtype_is_that_of_the_parameters():
     assert recurrent.apply(cast, ids)[0].dtype == jnp.bfloat16
 
 
-def test_the_input_enters_one_product_before_the_loop():
-    recurrent = Recurrent(LSTMCell(FEATURES))
-    program = jax.make_jaxpr(recurrent.apply)(drawn(recurrent), X)
-    outside = [equation.primitive.name for equation in program.eqns]
-    assert outside.count("dot_general") == 1
-    assert str(program).count("dot_general[") == 2
+@pytest.mark.parametrize(("cell", "after"), [(LSTMCell(FEATURES), 3), (GRUCell(FEATURES), 6)])
+def test_gradients_of_kernels_are_products_after_the_loop(cell, after):
+    recurrent = Recurrent(cell)
+    gradient = jax.grad(lambda variables: objective(recurrent, variables, X))
+    program = jax.make_jaxpr(gradient)(drawn(recurrent)).jaxpr
+    loops = [e for e in program.eqns if e.primitive.name == "scan"]
+    assert [str(loop).count("dot_general[") for loop in loops] == [2, 1]
+    # One for each kernel and for the input; of a GRU, each in two blocks.
+    outside = [e.primitive.name for e in program.eqns]
+    assert outside.count("dot_general") == after
 
 
 def test_inputs_of_the_wrong_kind_are_refused():

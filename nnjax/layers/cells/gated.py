@@ -102,7 +102,10 @@ class GatedCell(nn.Module):
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """The step but for its product, with its derivative; None where that is left to JAX."""
+        """The step but for its products, with its derivative; None where that is left to JAX.
+
+        A cell that has such must leave ``project`` as it is, x W + b.
+        """
         return None
 
     @nn.nowrap

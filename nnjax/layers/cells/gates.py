@@ -11,32 +11,40 @@ from nnjax.layers.cells.cell import Carry
 
 
 class Gates(NamedTuple):
-    """The step of a cell whose state enters one product: all of it but that product.
+    """The step of a cell whose state enters one product: all of it but the products.
 
-    ``Recurrent`` then knows the step's derivative without tracing it, keeps only ``residuals`` for
-    it, and computes the gradient of the recurrent kernel by one product over all time steps.
-    All are pure functions that can be compared, so the same program is found again. Arrays are
-    (units, batch), and those of several gates (gates * units, batch).
+    For cells that project by x W + b. ``Recurrent`` then knows the step's derivative without
+    tracing it, keeps only ``residuals`` for it, and computes the gradients of kernels by one
+    product over all time steps. All are pure functions that can be compared, so the same program
+    is found again. Arrays are (units, batch), and those of several gates (gates * units, batch).
 
     Attributes:
-      forward: ``(carry, projected, product) -> (carry, residuals)``; ``product`` is
-        hidden(carry) U + b', of the same shape as ``projected``.
-      backward: ``(residuals, d_carry) -> (d_carry, d_projected, d_product)``, from the cotangent
-        of the state after to those of what went in; ``d_product`` is None where it is
-        ``d_projected``, which then is kept once.
+      forward: ``(carry, projected, product) -> (carry, residuals)``; ``projected`` is x W + b and
+        ``product`` hidden(carry) U + b'.
+      backward: ``(residuals, hidden(carry), d_carry) -> (d_carry, blocks)``, from the cotangent of
+        the state after to that of the state before and to those of ``projected`` and ``product``,
+        in blocks of whole gates, so that what is in both is kept once.
       hidden: what of the state enters the product; also the output.
-      shared: whether ``d_product`` is ``d_projected``.
+      projected: places of the blocks that, one below the other, are the cotangent of
+        ``projected``.
+      product: the same for ``product``.
     """
 
     forward: Callable[[Carry, jax.Array, jax.Array], tuple[Carry, Any]]
-    backward: Callable[[Any, Carry], tuple[Carry, jax.Array, jax.Array | None]]
+    backward: Callable[[Any, jax.Array, Carry], tuple[Carry, tuple[jax.Array, ...]]]
     hidden: Callable[[Carry], jax.Array]
-    shared: bool
+    projected: tuple[int, ...] = (0,)
+    product: tuple[int, ...] = (0,)
 
     def advance(self, carry: Carry, projected: jax.Array, product: jax.Array) -> Carry:
         """The state after a step alone, all arrays being (batch, ...)."""
         turned = jax.tree.map(jnp.transpose, carry)
         return jax.tree.map(jnp.transpose, self.forward(turned, projected.T, product.T)[0])
+
+
+def whole(carry: jax.Array) -> jax.Array:
+    """``hidden`` of a cell that carries nothing else."""
+    return carry
 
 
 def sigmoid_of(t: jax.Array) -> jax.Array:

@@ -62,7 +62,7 @@ class GRUCell(GatedCell):
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """The step but for its product; None unless the reset is "after" and phi is tanh."""
+        """The step but for its products; None unless the reset is "after" and phi is tanh."""
         return GRU_GATES if self.reset == "after" and self.activation == "tanh" else None
 
     @nn.nowrap

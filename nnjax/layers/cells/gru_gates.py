@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from nnjax.layers.cells.gates import Gates, sigmoid_of, sigmoid_slope_of, tanh_slope_of
+from nnjax.layers.cells.gates import Gates, sigmoid_of, sigmoid_slope_of, tanh_slope_of, whole
 
 
 def _forward(h: jax.Array, projected: jax.Array, product: jax.Array):
@@ -12,22 +12,17 @@ def _forward(h: jax.Array, projected: jax.Array, product: jax.Array):
     r, z = jnp.split(sigmoid_of(t), 2)
     h_n = product[cut:]
     n = jnp.tanh(projected[cut:] + r * h_n)
-    return z * h + (1 - z) * n, (t, n, h_n, h)
+    return z * h + (1 - z) * n, (t, n, h_n)
 
 
-def _backward(residuals, d_h: jax.Array):
-    t, n, h_n, h = residuals
+def _backward(residuals, h: jax.Array, d_h: jax.Array):
+    t, n, h_n = residuals
     t_r, t_z = jnp.split(t, 2)
     r, z = sigmoid_of(t_r), sigmoid_of(t_z)
     d_n = d_h * (1 - z) * tanh_slope_of(n)
     d_r = d_n * h_n * sigmoid_slope_of(t_r)
     d_z = d_h * (h - n) * sigmoid_slope_of(t_z)
-    d_projected = jnp.concatenate([d_r, d_z, d_n])
-    return d_h * z, d_projected, jnp.concatenate([d_r, d_z, d_n * r])
+    return d_h * z, (jnp.concatenate([d_r, d_z]), d_n, d_n * r)
 
 
-def _hidden(h: jax.Array) -> jax.Array:
-    return h
-
-
-GRU_GATES = Gates(_forward, _backward, _hidden, shared=False)
+GRU_GATES = Gates(_forward, _backward, whole, projected=(0, 1), product=(0, 2))

@@ -18,7 +18,7 @@ def _forward(carry: Carry, projected: jax.Array, product: jax.Array):
     return (sigmoid_of(o) * phi, after), (t, c, phi)
 
 
-def _backward(residuals, d_carry: Carry):
+def _backward(residuals, h, d_carry: Carry):
     t, c, phi = residuals
     d_h, d_c = d_carry
     i, f, g, o = jnp.split(t, 4)
@@ -29,11 +29,11 @@ def _backward(residuals, d_carry: Carry):
         d_c * sigmoid_of(i) * tanh_slope_of(g),
         d_h * phi * sigmoid_slope_of(o),
     ]
-    return (jnp.zeros_like(d_h), d_c * sigmoid_of(f)), jnp.concatenate(slopes), None
+    return (jnp.zeros_like(d_h), d_c * sigmoid_of(f)), (jnp.concatenate(slopes),)
 
 
 def _hidden(carry: Carry) -> jax.Array:
     return carry[0]
 
 
-LSTM_GATES = Gates(_forward, _backward, _hidden, shared=True)
+LSTM_GATES = Gates(_forward, _backward, _hidden)

@@ -39,5 +39,5 @@ class SimpleCell(GatedCell):
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """The step but for its product, with its derivative; None where that is left to JAX."""
+        """The step but for its products, with its derivative; None where that is left to JAX."""
         return SIMPLE_GATES.get(self.activation)

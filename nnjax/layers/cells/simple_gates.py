@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from nnjax.layers.cells.gates import Gates, tanh_slope_of
+from nnjax.layers.cells.gates import Gates, tanh_slope_of, whole
 
 
 def _tanh_forward(h: jax.Array, projected: jax.Array, product: jax.Array):
@@ -11,8 +11,8 @@ def _tanh_forward(h: jax.Array, projected: jax.Array, product: jax.Array):
     return after, after
 
 
-def _tanh_backward(after: jax.Array, d_after: jax.Array):
-    return jnp.zeros_like(d_after), d_after * tanh_slope_of(after), None
+def _tanh_backward(after: jax.Array, h: jax.Array, d_after: jax.Array):
+    return jnp.zeros_like(d_after), (d_after * tanh_slope_of(after),)
 
 
 def _relu_forward(h: jax.Array, projected: jax.Array, product: jax.Array):
@@ -20,15 +20,11 @@ def _relu_forward(h: jax.Array, projected: jax.Array, product: jax.Array):
     return after, after
 
 
-def _relu_backward(after: jax.Array, d_after: jax.Array):
-    return jnp.zeros_like(d_after), jnp.where(after > 0, d_after, 0), None
-
-
-def _hidden(h: jax.Array) -> jax.Array:
-    return h
+def _relu_backward(after: jax.Array, h: jax.Array, d_after: jax.Array):
+    return jnp.zeros_like(d_after), (jnp.where(after > 0, d_after, 0),)
 
 
 SIMPLE_GATES = {
-    "tanh": Gates(_tanh_forward, _tanh_backward, _hidden, shared=True),
-    "relu": Gates(_relu_forward, _relu_backward, _hidden, shared=True),
+    "tanh": Gates(_tanh_forward, _tanh_backward, whole),
+    "relu": Gates(_relu_forward, _relu_backward, whole),
 }

@@ -78,13 +78,20 @@ def affine(weights: Weights, x: jax.Array) -> jax.Array:
       (..., outputs).
     """
     kernel = weights["kernel"]
-    if jnp.issubdtype(x.dtype, jnp.integer):
-        # Negative numbers would count from the end; past the end is what "fill" fills.
-        places = jnp.where(x < 0, kernel.shape[0], x)
-        y = kernel.at[places].get(mode="fill", fill_value=0)
-    else:
-        y = jnp.tensordot(x, kernel, axes=1)
+    y = rows(kernel, x) if is_ids(x) else jnp.tensordot(x, kernel, axes=1)
     return y + weights["bias"] if "bias" in weights else y
+
+
+def is_ids(x: jax.Array) -> bool:
+    """Whether an input is ids, which stand for one-hot vectors."""
+    return jnp.issubdtype(x.dtype, jnp.integer)
+
+
+def rows(kernel: jax.Array, ids: jax.Array) -> jax.Array:
+    """What one-hot vectors times the kernel would be: zeros for ids that are none of its rows."""
+    # Negative numbers would count from the end; past the end is what "fill" fills.
+    places = jnp.where(ids < 0, kernel.shape[0], ids)
+    return kernel.at[places].get(mode="fill", fill_value=0)
 
 
 def recurrent(weights: Weights, state: jax.Array, kept: jax.Array | None) -> jax.Array:
