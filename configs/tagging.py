@@ -1,4 +1,4 @@
-"""The kind of every character of Python code, as an editor colours it (95% after 2 of 6 epochs).
+"""The kind of every character of Python code, as an editor colours it (measured 97.7% test).
 
     nnjax train tagging
     nnjax train tagging --data.path my_project
@@ -6,7 +6,8 @@
     echo "for x in range(10): pass" | nnjax classify runs/tagging
 
 Many to many, aligned: a bidirectional LSTM reads pieces of the standard library's source files, and
-names for each character what Python's own tokenizer takes it for.
+names for each character what Python's own tokenizer takes it for. Measured: 98.6 / 98.6 / 97.7%
+after 6 epochs, 7 minutes on one core.
 """
 
 from nnjax.data import PythonCode

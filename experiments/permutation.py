@@ -28,6 +28,9 @@ DENSE = MLP(features=(512,), activation="relu")
 
 PERMUTATION_SEED = 1
 
+SEVERAL_TRAININGS = True
+"""A sweep cannot train many of these at once."""
+
 
 def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
     """Runs the four trainings that are not finished yet and returns the test metrics of each."""

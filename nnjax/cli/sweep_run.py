@@ -146,12 +146,13 @@ def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
 
 
 def _own_script(experiment: Any, module: ModuleType) -> Any:
-    """Trains a trial by a script that does more than training; None where it does not."""
-    if not hasattr(module, "main"):
+    """Trains a trial by a script that does more than one training; None where it does not."""
+    script = find_script(experiment, module)
+    if script is not module and not getattr(script, "SEVERAL_TRAININGS", False):
         return None
 
     def train(experiment: Any, run: Any, resume: bool) -> Any:
-        execute(find_script(experiment, module), experiment, run, resume=resume, quiet=True)
+        execute(script, experiment, run, resume=resume, quiet=True)
         return run.read_summary()
 
     return train

@@ -51,6 +51,9 @@ def conduct(
     while True:
         make_ready(sweep, directory, study, planner)
         work()
+        release_dead(directory, study)
+        if study.waiting():
+            continue
         left = (sweep.search.trials or 0) - study.drawn()
         if left <= 0:
             return

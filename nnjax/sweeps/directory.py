@@ -94,13 +94,16 @@ class SweepDirectory:
 
     @classmethod
     def open(cls, directory: Path) -> "SweepDirectory":
-        """Opens a sweep.
+        """Opens a sweep by its directory, or by ``sweeps/<name>``: the newest.
 
         Raises:
           UserError: there is none, or it is damaged.
         """
         if not is_sweep(directory):
-            raise UserError(f"{directory} is no sweep: it has no {SETTINGS}")
+            newest = max(Path(directory).glob(f"*/{SETTINGS}"), key=_age, default=None)
+            if newest is None:
+                raise UserError(f"{directory} is no sweep: it has no {SETTINGS}")
+            directory = newest.parent
         return cls(Path(directory), json_files.read(Path(directory) / SETTINGS))
 
     @property
@@ -211,6 +214,10 @@ class SweepDirectory:
 
     def _lock_file(self, name: str) -> Path:
         return self.directory / "workers" / f"{name}.lock"
+
+
+def _age(file: Path) -> int:
+    return file.stat().st_mtime_ns
 
 
 def host() -> str:

@@ -148,6 +148,9 @@ class Study:
                 break
             if trial.user_attrs.get(PROGRAM) != program or self.is_suspect(trial) != suspects:
                 continue
+            # Before, so that no running trial is without an owner; after, since another worker that
+            # wanted it may have written its own name.
+            self._storage.set_trial_user_attr(trial._trial_id, OWNER, owner)
             if self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
                 self._storage.set_trial_user_attr(trial._trial_id, OWNER, owner)
                 claimed.append(trial)
