@@ -1,7 +1,7 @@
 """The adding problem over 200 steps: remember two numbers of a long sequence.
 
     nnjax train memory
-    nnjax train memory --model.recurrent.cell lstm      # does not get off the mean in as many updates
+    nnjax train memory --model.recurrent.cell lstm      # stays at the mean
 
 After Hochreiter and Schmidhuber (1997). Always answering the mean has a squared error of 1/24 =
 0.042; a sequence counts as solved where the error is at most 0.04, a mean squared error far below

@@ -29,6 +29,7 @@ class Options:
         the same sweep already is gone on with.
       workers: processes that train, each on a device of its own: a number, or "all" for one on each
         GPU (on each core, where there is none); 1 trains in this process.
+      spread: devices that share the trials which one process trains at once.
       engine: "processes" starts the workers on this machine, "ray" as tasks of a Ray cluster.
       ray_address: of the cluster; None starts one on this machine.
       dry_run: print the plan with the time and memory it takes, measured, and train nothing.
@@ -39,6 +40,7 @@ class Options:
     search: Annotated[Search, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Search)
     sweep_dir: Path | None = None
     workers: str = "1"
+    spread: int = 1
     engine: Literal["processes", "ray"] = "processes"
     ray_address: str | None = None
     dry_run: bool = False

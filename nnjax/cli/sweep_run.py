@@ -51,12 +51,12 @@ def join(path: Path) -> int:
     """Works on a sweep that another process conducts, until no trial is waiting."""
     compilation_cache.enable()
     directory = SweepDirectory.open(path)
-    sweep = _read(directory, quiet=True).sweep
-    experiment = sweep.experiment
-    objective = Objective.of(sweep.search.metric, experiment, specification(experiment.data))
-    study = Study(directory.directory, sweep.search)
+    parsed = _read(directory, quiet=True)
+    search, experiment = parsed.sweep.search, parsed.sweep.experiment
+    objective = Objective.of(search.metric, experiment, specification(experiment.data))
+    study = Study(directory.directory, search)
     release_dead(directory, study)
-    make_worker(directory, study, sweep, objective, processes.leave_with_parent).work()
+    make_worker(directory, study, parsed, objective, processes.leave_with_parent).work()
     return 0
 
 
@@ -89,7 +89,7 @@ def _workers(
         address = options.ray_address
         return RayWorkers(directory, study, options.workers, address, on_change).work
     if options.workers == "1":
-        return make_worker(directory, study, parsed.sweep, objective, on_change).work
+        return make_worker(directory, study, parsed, objective, on_change).work
     environments = sweep_devices.environments(options.workers)
     return processes.Workers(directory, study, environments, on_change).work
 
@@ -114,23 +114,28 @@ def show_plan(parsed: sweep_options.Parsed) -> int:
         workers = len(sweep_devices.environments(parsed.options.workers))
     load_data = SharedData()
     planner = Planner(load_data)
-    found = estimate.estimate(sweep, planner, load_data, devices.make_mesh(1), workers)
+    mesh = devices.make_mesh(parsed.options.spread)
+    found = estimate.estimate(sweep, planner, load_data, mesh, workers)
     for part in plan_report.render(found, planner.reasons, workers):
         Console().print(part)
     return 0
 
 
 def make_worker(
-    directory: SweepDirectory, study: Study, sweep: Any, objective: Objective, on_change: Any
+    directory: SweepDirectory,
+    study: Study,
+    parsed: sweep_options.Parsed,
+    objective: Objective,
+    on_change: Callable[[], None],
 ) -> Worker:
-    """A worker in this process, on the first device of the machine."""
-    module = _module(directory)
+    """A worker in this process, on the first devices of the machine."""
+    module, sweep = _module(directory), parsed.sweep
     return Worker(
         directory,
         study,
         sweep.search,
         objective,
-        devices.make_mesh(1),
+        devices.make_mesh(parsed.options.spread),
         modules={module.__name__: module},
         train_alone=_own_script(sweep.experiment, module),
         on_change=on_change,
@@ -139,7 +144,8 @@ def make_worker(
 
 def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
     """The command line that a sweep was begun with, read again."""
-    words = [*directory.settings["words"], *["--quiet"] * quiet]
+    words = list(directory.settings["words"])
+    words += ["--quiet"] * (quiet and "--quiet" not in words)
     for path, values in directory.settings["over"].items():
         words = [*words, sweep_options.OVER, path, *values]
     return sweep_options.parse(_module(directory), words, "nnjax sweep")

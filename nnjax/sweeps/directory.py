@@ -75,7 +75,7 @@ class SweepDirectory:
         settings = {"name": name, **settings}
         if is_sweep(directory):
             found = cls.open(directory)
-            if found.settings != json_files.plain(settings):
+            if _defining(found.settings) != _defining(json_files.plain(settings)):
                 raise UserError(
                     f"{directory} holds another sweep; choose another --sweep-dir, or go on with "
                     f"the one there: nnjax resume {directory}"
@@ -214,6 +214,11 @@ class SweepDirectory:
 
     def _lock_file(self, name: str) -> Path:
         return self.directory / "workers" / f"{name}.lock"
+
+
+def _defining(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two sweeps the same: not the words, which also say how many workers there are."""
+    return {name: value for name, value in settings.items() if name != "words"}
 
 
 def _age(file: Path) -> int:

@@ -220,5 +220,36 @@ def test_a_worker_joins_from_elsewhere(circles, nnjax):
     assert len(owners) == 2
 
 
+def test_the_same_sweep_on_other_devices(circles, nnjax):
+    assert nnjax("sweep", circles, *OVER, "--sweep-dir", "out").status == 0
+    assert nnjax("sweep", circles, *OVER, "--sweep-dir", "out", "--spread", "4").status == 0
+
+
+def test_another_storage(circles, nnjax, tmp_path):
+    words = ("--over", "seed", "0..1", "--storage", f"sqlite:///{tmp_path}/record.db")
+    done = nnjax("sweep", circles, *words, "--sweep-dir", "out")
+    assert done.status == 0, done.err
+    assert "2 trials: 2 complete" in done.out
+    assert (tmp_path / "record.db").is_file()
+    assert not (tmp_path / "out" / "journal.log").exists()
+
+
+@pytest.mark.slow
+def test_workers_on_a_cluster_of_ray(circles):
+    pytest.importorskip("ray")
+    sweep = start(
+        "sweep", circles, *OVER, "--engine", "ray", "--devices", "2", "--sweep-dir", "out"
+    )
+    output, errors = sweep.communicate(timeout=280)
+    assert sweep.returncode == 0, output + errors
+    assert study_of("out").counts() == {"complete": 4}
+
+
+def test_ray_that_is_not_there(circles, refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    words = ("--over", "seed", "0..1", "--engine", "ray", "--sweep-dir", "out")
+    assert refused("sweep", circles, *words).startswith("--engine ray needs Ray: pip install")
+
+
 def test_join_needs_a_sweep(refused, tmp_path):
     assert "is no sweep" in refused("sweep", "--join", tmp_path)

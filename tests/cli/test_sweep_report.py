@@ -180,7 +180,8 @@ def test_a_sweep_that_is_not_done_yet(copied, nnjax):
 
 
 def test_mistakes_are_a_sentence(copied, refused, tmp_path):
-    assert "is no sweep" in refused("sweep-report", tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "is no sweep" in refused("sweep-report", tmp_path / "empty")
     assert "is no sweep" in refused("sweep-report", tmp_path / "nowhere")
     assert refused("sweep-report").startswith("nnjax sweep-report needs PATH")
     assert "--top must be at least 1, not 0" in refused("sweep-report", copied, "--top", "0")

@@ -149,7 +149,7 @@ def test_early_stopping_and_refilled_lanes(
     experiment = with_training(digits, epochs=30, patience=2, monitor="validation loss")
     sweep = Sweep(
         experiment=experiment,
-        over={"optimizer.learning_rate": (0.003, 0.1, 0.2, 0.3), "seed": (0, 1)},
+        over={"optimizer.learning_rate": (0.003, 0.01, 0.03, 0.05), "seed": (0, 1)},
         search=Search(members=3),
     )
     swept = sweep_to_end(sweep)
