@@ -65,7 +65,7 @@ def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) ->
         raise
     except UserError:
         # Options that do not fit the data or the machine leave nothing in the way of the next try.
-        if made.status == "running":
+        if made.keeps and made.status == "running":
             made.remove_unused()
         raise
     return 0

@@ -77,7 +77,14 @@ def estimate(
     trials = trials_of(sweep)
     found = programs(planner, trials)
     return [
-        _estimate(sweep, program, positions, load_data(program.experiment), mesh, workers)
+        _estimate(
+            sweep,
+            program,
+            [trials[position].experiment for position in positions],
+            load_data(program.experiment),
+            mesh,
+            workers,
+        )
         for program, positions in found.values()
     ]
 
@@ -85,26 +92,26 @@ def estimate(
 def _estimate(
     sweep: Sweep,
     program: Program,
-    positions: Sequence[int],
+    experiments: Sequence[Experiment],
     data: Any,
     mesh: Mesh,
     workers: int,
 ) -> Estimate:
     if not program.together:
-        return Estimate(program, len(positions), 1, 0, None)
+        return Estimate(program, len(experiments), 1, 0, None)
     lifted = Lifted(program.experiment, data, program.arguments)
-    share = -(-len(positions) // workers)
+    share = -(-len(experiments) // workers)
     groups = Groups(lifted, data, program.experiment.training, mesh)
     if sweep.search.members:
         members = min(sweep.search.members, share)
-        found = layout.measure(groups, program.experiment, members)
+        found = layout.measure(groups, experiments[:members])
     else:
         most = min(share, layout.MOST, layout.fits_memory(lifted, mesh))
-        found = layout.choose(groups, program.experiment, most)
+        found = layout.choose(groups, experiments[:most])
     each = _trial_seconds(found, program.experiment, data)
     size = layout.member_bytes(lifted) * found.members
-    seconds = found.compile_seconds + len(positions) * each
-    return Estimate(program, len(positions), found.members, size, seconds)
+    seconds = found.compile_seconds + len(experiments) * each
+    return Estimate(program, len(experiments), found.members, size, seconds)
 
 
 def _trial_seconds(found: layout.Layout, experiment: Experiment, data: Dataset) -> float:

@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -43,22 +44,23 @@ class Layout(NamedTuple):
     compile_seconds: float
 
 
-def choose(groups: Groups, experiment: Experiment, most: int) -> Layout:
-    """Measures trials one by one and ``most`` at once; returns the faster."""
-    sizes = dict.fromkeys((1, most))
-    measured = [measure(groups, experiment, size) for size in sizes]
+def choose(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
+    """Measures some trials one by one and all at once; returns the faster."""
+    sizes = dict.fromkeys((1, len(experiments)))
+    measured = [measure(groups, experiments[:size]) for size in sizes]
     return min(measured, key=lambda layout: layout.seconds_per_update)
 
 
-def measure(groups: Groups, experiment: Experiment, size: int) -> Layout:
-    """Times some updates and an evaluation of ``size`` copies of a trial."""
-    training, data = experiment.training, groups.data
-    values = numbers(experiment, groups.lifted.paths)
+def measure(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
+    """Times some updates and an evaluation of trials at once, each with batches of its own seed."""
+    data = groups.data
     began = time.perf_counter()
-    group = groups.at_least(size)
-    carry = group.initial(values, training.seed)
+    group = groups.at_least(len(experiments))
     for lane in range(group.size):
-        group.put(lane, values, training, carry, carry.state)
+        experiment = experiments[lane % len(experiments)]
+        values = numbers(experiment, groups.lifted.paths)
+        carry = group.initial(values, experiment.training.seed)
+        group.put(lane, values, experiment.training, carry, carry.state)
     split = next(name for name in ("validation", "test", "train") if data.size(name))
     group.run(1)
     group.evaluate(split)

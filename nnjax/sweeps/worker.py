@@ -100,7 +100,7 @@ class Worker:
         experiment = self._experiment(first[0].number)
         if changed:
             self._groups = self._make_groups(experiment, tuple(entry["arguments"]))
-        size = self._size(number, entry, experiment)
+        size = self._size(number, entry, first[0].number)
         # A trial that may be what kills workers takes nobody with it.
         others = [] if suspects else self._study.claim(number, size - 1, self._name)
         members = [self._member(trial.number) for trial in (*first, *others)]
@@ -112,17 +112,19 @@ class Worker:
         lifted = Lifted(experiment, data, arguments)
         return Groups(lifted, data, experiment.training, self._mesh)
 
-    def _size(self, number: int, entry: Mapping[str, Any], experiment: Experiment) -> int:
+    def _size(self, number: int, entry: Mapping[str, Any], claimed: int) -> int:
         """How many trials of a program to train at once: as measured, and no more than its share.
 
-        The first trial is claimed already.
+        One trial is claimed already.
         """
-        waiting = 1 + sum(t.user_attrs.get(PROGRAM) == number for t in self._study.waiting())
-        share = -(-waiting // processes.count())
+        others = [t.number for t in self._study.waiting() if t.user_attrs.get(PROGRAM) == number]
+        waiting = [claimed, *others]
+        share = -(-len(waiting) // processes.count())
         if known := self._search.members or entry.get("members"):
             return min(known, share)
         most = min(share, layout.MOST, layout.fits_memory(self._groups.lifted, self._mesh))
-        found = layout.choose(self._groups, experiment, most)
+        experiments = [self._experiment(trial) for trial in waiting[:most]]
+        found = layout.choose(self._groups, experiments)
         self._directory.note_program(number, **found._asdict())
         return found.members
 
