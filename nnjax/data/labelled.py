@@ -13,6 +13,7 @@ from nnjax.data.sequences import Sequences
 from nnjax.data.text_files import read_lines
 from nnjax.data.text_folder import read_class_files, read_class_folders, subfolders
 from nnjax.data.text_table import LabelledTexts, read_table
+from nnjax.data.tfds_texts import TfdsTexts, is_tfds
 from nnjax.errors import UserError, nearest
 from nnjax.traced import check_number
 
@@ -30,11 +31,15 @@ class LabelledText(Sequences):
     * a file for each class with a line for each text, all named alike but for the ending, which is
       the class: ``reviews.neg`` and ``reviews.pos``.
 
+    Or a set of TensorFlow Datasets, ``tfds:NAME``, in $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
     Attributes:
-      path: the file or folder.
+      path: the file, folder or set.
       label: the column of the labels in a CSV file: its name in the first line, or its number,
-        counted from 1, where that line has no names.
-      text: the columns of text, likewise, joined by spaces; none given are all others.
+        counted from 1, where that line has no names; or the feature of a TFDS set, where "1" is the
+        one that the set says.
+      text: the columns of text, likewise, joined by spaces; none given are all others, and of a
+        TFDS set the one that it says.
       delimiter: what is between two columns.
       maximum_length: longer texts are cut after so many words, or characters; None cuts none.
     """
@@ -66,7 +71,9 @@ class LabelledText(Sequences):
         return self._encoded(splits, classes)
 
     def _read(self, path: Path) -> tuple[dict[str, LabelledTexts], tuple[str, ...] | None]:
-        """The texts of each split, and the names of the classes where a file lists them."""
+        """The texts of each split, and the names of the classes where they are listed."""
+        if is_tfds(path):
+            return self._tfds(TfdsTexts(path))
         if not path.is_dir():
             return {"train": self._table(path)}, None
         tables = {split: path / f"{split}.csv" for split in SPLITS}
@@ -78,6 +85,18 @@ class LabelledText(Sequences):
             places = {split: path / split for split in SPLITS if (path / split).is_dir()}
             return {name: self._folder(place) for name, place in places.items()}, None
         return {"train": self._folder(path)}, None
+
+    def _tfds(self, stored: TfdsTexts) -> tuple[dict[str, LabelledTexts], tuple[str, ...]]:
+        text, label = self.text, self.label
+        if not text or label == "1":
+            inputs, targets = stored.supervised()
+            text, label = text or (inputs,), targets if label == "1" else label
+        classes = stored.classes(label)
+        found = {}
+        for split, columns in stored.columns(label, *text).items():
+            joined = map(" ".join, zip(*(columns[name] for name in text), strict=True))
+            found[split] = LabelledTexts(list(joined), columns[label])
+        return found, classes
 
     def _table(self, path: Path) -> LabelledTexts:
         return read_table(path, self.label, self.text, self.delimiter, self.encoding)

@@ -10,6 +10,7 @@ from nnjax.data.padding import longest, objects
 from nnjax.data.pairs import encoder_decoder_arrays
 from nnjax.data.sequences import Sequences
 from nnjax.data.text_files import read_lines
+from nnjax.data.tfds_texts import TfdsTexts, is_tfds
 from nnjax.data.vocabulary import END, START, UNKNOWN
 from nnjax.errors import UserError
 from nnjax.traced import check_number
@@ -25,8 +26,9 @@ class ParallelText(Sequences):
     Attributes:
       path: a folder with ``train.de``, ``train.en`` and perhaps ``val.de``, ``val.en`` and
         ``test.de``, ``test.en``; or the beginning of the names of two files, ``corpus`` for
-        ``corpus.de`` and ``corpus.en``.
-      source: the language to translate from: the ending of its files.
+        ``corpus.de`` and ``corpus.en``; or ``tfds:NAME``, a set of TensorFlow Datasets in
+        $TFDS_DATA_DIR or ~/tensorflow_datasets with a feature for each language.
+      source: the language to translate from: the ending of its files, or its feature.
       target: the language to translate into.
       test_file: the test files' name without the ending, where the folder has several.
       maximum_length: training pairs with a longer sentence are left out; other splits are kept
@@ -81,8 +83,20 @@ class ParallelText(Sequences):
           For each split ``source`` and ``target``, (n,) objects, in the order of its examples; only
           the training pairs that are too long are still among them.
         """
+        if is_tfds(self.path):
+            return self.select(self._read_tfds())
         paths = self._find_files(Path(self.path))
         return self.select({name: self._read(stem) for name, stem in paths.items()})
+
+    def _read_tfds(self) -> dict[str, Batch]:
+        splits = TfdsTexts(self.path).columns(self.source, self.target)
+        return {
+            name: {
+                "source": objects([text.strip() for text in columns[self.source]]),
+                "target": objects([text.strip() for text in columns[self.target]]),
+            }
+            for name, columns in splits.items()
+        }
 
     def _words(self, split: Batch) -> dict[str, list[Sequence[str]]]:
         cut = self.tokeniser.split

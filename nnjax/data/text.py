@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from nnjax.data.text_files import library_text, read_text, read_texts
+from nnjax.data.tfds_texts import TfdsTexts, is_tfds
 from nnjax.data.vocabulary import UNKNOWN, Vocabulary
 from nnjax.data.windows import Targets, Windowing, Windows
 from nnjax.data.words import Tokeniser, drop_rare, recipe_words
@@ -21,8 +22,9 @@ class Text(Windowing):
     stands in their places.
 
     Attributes:
-      path: a file, or a folder whose files are read one after another in order of their names; None
-        is the Python standard library's own sources, twelve million characters.
+      path: a file, or a folder whose files are read one after another in order of their names, or
+        ``tfds:NAME``, a set of TensorFlow Datasets whose splits are read one after another; None is
+        the Python standard library's own sources, twelve million characters.
       files: which files of a folder.
       encoding: of the files.
       level: take "characters" or "words" as the unit of text.
@@ -66,6 +68,8 @@ class Text(Windowing):
     def _read(self) -> str:
         if self.path is None:
             return library_text()
+        if is_tfds(self.path):
+            return TfdsTexts(self.path).one_text()
         return read_texts(Path(self.path), self.files, self.encoding)
 
 

@@ -85,21 +85,10 @@ class Tfds(ImageSplits):
         inputs, targets = self._features(builder)
         classes = self._class_names(features[targets], targets)
         read, decoders = self._reader(features[inputs], inputs)
-        try:
-            sources = builder.as_data_source(decoders=decoders)
-        except (OSError, ValueError, NotImplementedError) as error:
-            raise UserError(
-                f"tfds:{self.name} cannot be read from {builder.data_dir}: {_first_line(error)}; "
-                "it must be prepared in the format array_record"
-            ) from None
-        names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
         records = {
-            names[split]: TfdsRecords(source, inputs, targets, read, classes is not None)
-            for split, source in sources.items()
-            if split in names
+            split: TfdsRecords(source, inputs, targets, read, classes is not None)
+            for split, source in stored_splits(builder, self.name, decoders).items()
         }
-        if "train" not in records:
-            raise UserError(f"tfds:{self.name} has no train split, only {', '.join(sources)}")
         return records, classes
 
     def _features(self, builder: Any) -> tuple[str, str]:
@@ -137,6 +126,11 @@ class Tfds(ImageSplits):
         tfds = import_tfds()
         where = f"'{name}' of tfds:{self.name}"
         is_image = isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
+        if isinstance(feature, tfds.features.Text):
+            raise UserError(
+                f"{where} is text: give the set to an experiment on texts, as sentiment, by "
+                f"--data.path tfds:{self.name}"
+            )
         if not is_image:
             if self.size is not None or self.channels is not None:
                 raise UserError(f"size and channels are for images, which {where} is not")
@@ -230,6 +224,28 @@ def open_set(name: str, data_dir: Path | None) -> Any:
     if not builder.is_prepared():
         _prepare(builder, name)
     return builder
+
+
+def stored_splits(
+    builder: Any, name: str, decoders: Any = None
+) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """The examples of a prepared set: of training, and where there are any, validation and test.
+
+    Raises:
+      UserError: they are not in the format array_record, or there are none to train on.
+    """
+    try:
+        sources = builder.as_data_source(decoders=decoders)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise UserError(
+            f"tfds:{name} cannot be read from {builder.data_dir}: {_first_line(error)}; "
+            "it must be prepared in the format array_record"
+        ) from None
+    names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+    found = {names[split]: source for split, source in sources.items() if split in names}
+    if "train" not in found:
+        raise UserError(f"tfds:{name} has no train split, only {', '.join(sources)}")
+    return found
 
 
 def _prepare(builder: Any, name: str) -> None:

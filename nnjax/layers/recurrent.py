@@ -1,13 +1,14 @@
 """Recurrent layers: any cell, over whole sequences, in either direction, stacked."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from nnjax.errors import UserError
+from nnjax.layers import cudnn
 from nnjax.layers.cells import Carry, LSTMCell
 from nnjax.layers.cells.weights import is_ids
 from nnjax.layers.directions import Direction, Merge, directions, merging
@@ -48,6 +49,8 @@ class Recurrent(nn.Module):
       remat: whether to compute the inside of each step again for the gradient, which takes less
         memory and more time.
       unroll: time steps in one turn of the compiled loop; above 1 rarely pays.
+      engine: "scan", a compiled loop; or "cudnn", on a GPU NVIDIA's own LSTM with the same weights:
+        float32, on one device, without recurrent dropout, and for one trial of a sweep at a time.
     """
 
     cell: Any = dataclasses.field(default_factory=LSTMCell)
@@ -61,6 +64,7 @@ class Recurrent(nn.Module):
     vocabulary: int | None = None
     remat: bool = False
     unroll: int = 1
+    engine: Literal["scan", "cudnn"] = "scan"
 
     def __post_init__(self):
         check_number("number of layers", self.layers, at_least=1)
@@ -70,6 +74,10 @@ class Recurrent(nn.Module):
         check_number("number of unrolled steps", self.unroll, at_least=1)
         directions(self.direction)
         merging(self.merge)
+        if self.engine not in ("scan", "cudnn"):
+            raise UserError(f"engine='{self.engine}' must be 'scan' or 'cudnn'")
+        if self.engine == "cudnn" and not is_plain(self.recurrent_dropout, 0):
+            raise UserError("cuDNN has no recurrent dropout; leave it 0, or engine='scan'")
         super().__post_init__()
 
     @nn.nowrap
@@ -138,6 +146,11 @@ class Recurrent(nn.Module):
         """One layer in one direction: outputs (time, features, batch) and the state after."""
         ids = is_ids(x)
         weights = cell.weights(self.vocabulary if ids else x.shape[1], dtype)
+        # What is not a number in the padding would come back in the gradient of the product.
+        x = x if ids else _before_the_end(x, lengths)
+        reverse = way == "backward"
+        if self.engine == "cudnn" and cudnn.usable(cell, dtype):
+            return cudnn.lstm(weights, x, carry, lengths, reverse=reverse)
         kept = None
         if train and not is_plain(self.recurrent_dropout, 0):
             ones = jnp.ones_like(jax.tree.leaves(carry)[0])
@@ -145,11 +158,10 @@ class Recurrent(nn.Module):
         return scan(
             cell,
             weights,
-            # What is not a number in the padding would come back in the gradient of the product.
-            x if ids else _before_the_end(x, lengths),
+            x,
             carry,
             lengths=lengths,
-            reverse=way == "backward",
+            reverse=reverse,
             kept=kept,
             remat=self.remat,
             unroll=self.unroll,
