@@ -68,6 +68,7 @@ def main(options: Options) -> None:
         sweep(options, "sweep, one by one", "--members", "1"),
         sweep(options, "sweep, at once where that is faster"),
         sweep(options, "sweep, with --shared-data-order", "--shared-data-order"),
+        sweep(options, "sweep, --devices all", "--devices", "all"),
         runs_of_nnjax(options),
         *(runs_of_peer(options, peer) for peer in options.peers),
     ]

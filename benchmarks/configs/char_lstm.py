@@ -1,0 +1,17 @@
+"""The next character by two layers of LSTM, as in the benchmark of recurrent nets."""
+
+from nnjax.data import Text
+from nnjax.layers.cells import LSTMCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import LanguageModel
+from nnjax.optimizers import Adam
+from nnjax.training import Experiment, Training
+
+config = Experiment(
+    data=Text(length=128, limit=200_000),
+    learner=Supervised(
+        model=LanguageModel(recurrent=Recurrent(LSTMCell(256), layers=2)), optimizer=Adam()
+    ),
+    training=Training(epochs=1, batch_size=64),
+)

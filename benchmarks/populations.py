@@ -1,0 +1,104 @@
+"""Trials at once against one by one: ``python -m benchmarks.populations``.
+
+What a sweep over seeds measures before it begins, in several rounds: an update, with batches drawn
+from the trials' own seeds or shared by all, and an evaluation.
+"""
+
+import dataclasses
+import shlex
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from benchmarks.table import ratio, report, save, table
+from nnjax.cli import files
+from nnjax.sweeps import layout
+from nnjax.sweeps.estimate import trials_of
+from nnjax.sweeps.group import Groups
+from nnjax.sweeps.plan import Planner, programs
+from nnjax.sweeps.shared_data import SharedData
+from nnjax.sweeps.sweep import Sweep
+from nnjax.sweeps.tracing import Lifted
+from nnjax.training import devices
+from nnjax.training.experiment import Experiment
+
+ROOT = Path(__file__).parent
+POPULATIONS = (
+    "circles:100",
+    "benchmarks/configs/mlp_128.py:32",
+    "benchmarks/configs/cnn2.py:8",
+    "benchmarks/configs/char_lstm.py:8",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Times updates of populations.
+
+    Attributes:
+      populations: config files or the names of experiments, each with a number of members.
+      rounds: how often each is measured, in turn; the median is quoted.
+      output: the Markdown file.
+    """
+
+    populations: tuple[str, ...] = POPULATIONS
+    rounds: int = 3
+    output: Path = ROOT / "results" / "populations.md"
+
+
+def main(options: Options) -> None:
+    """Times every population and writes the report, anew after each so that none is lost."""
+    command = shlex.join(["python", "-m", "benchmarks.populations", *sys.argv[1:]])
+    rows: list[list[str]] = []
+    for population in options.populations:
+        name, members = population.rsplit(":", 1)
+        experiment = files.load(files.find_config(name)).config
+        whole = experiment.training.batch_size == 0
+        for shared in (True,) if whole else (False, True):
+            rows.append(row(Path(name).stem, experiment, int(members), shared, options.rounds))
+            heads = ["", "batches", "one by one, ms", "at once, ms", "gain", "evaluation, gain"]
+            page = report("Populations", command, [table(heads, rows)])
+            save(page, options.output)
+
+
+def row(title: str, experiment: Experiment, members: int, shared: bool, rounds: int) -> list[str]:
+    """Milliseconds of an update of one trial: alone, and its share of a population's."""
+    training = dataclasses.replace(experiment.training, data_seed=0 if shared else None)
+    experiment = dataclasses.replace(experiment, training=training)
+    groups, experiments = make_population(experiment, members)
+    found = [
+        [layout.measure(groups, experiments[:size]) for size in (1, members)] for _ in range(rounds)
+    ]
+    alone, together = [
+        statistics.median(one[place].seconds_per_update for one in found) for place in (0, 1)
+    ]
+    evaluations = [
+        statistics.median(one[place].evaluation_seconds for one in found) for place in (0, 1)
+    ]
+    return [
+        f"{title}, {members} members",
+        "shared" if shared else "of their own",
+        f"{1000 * alone:.3f}",
+        f"{1000 * together:.3f}",
+        ratio(alone / together),
+        ratio(evaluations[0] / evaluations[1]),
+    ]
+
+
+def make_population(experiment: Experiment, members: int) -> tuple[Groups, list[Experiment]]:
+    """The groups of a sweep over seeds, and its trials."""
+    load_data = SharedData()
+    trials = trials_of(Sweep(experiment=experiment, over={"seed": list(range(members))}))
+    ((program, _),) = programs(Planner(load_data), trials).values()
+    data = load_data(experiment)
+    lifted = Lifted(program.experiment, data, program.arguments)
+    mesh = devices.make_mesh(1)
+    groups = Groups(lifted, data, program.experiment.training, mesh)
+    return groups, [trial.experiment for trial in trials]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
