@@ -97,7 +97,7 @@ def joined(hosts: Hosts) -> Iterator[None]:
         lost = LOST.search(str(error)) if isinstance(error, ValueError | RuntimeError) else None
         number = getattr(error, "signal_number", None)
         if jax.distributed.is_initialized():
-            atexit.register(_leave, 1 if number is None else 128 + number, at_once=bool(lost))
+            _leave_at_exit(1 if number is None else 128 + number, at_once=bool(lost))
         if lost and not os.environ.get("NNJAX_TRACEBACK"):
             raise UserError(
                 f"process {jax.process_index()} lost another process of the run, which says why; "
@@ -182,16 +182,28 @@ def _meet() -> None:
 # Leaving -----------------------------------------------------------------------------------------
 
 
-def _leave(status: int, *, at_once: bool) -> None:
-    """Ends the process without waiting for others that may be waiting for it.
+def _leave_at_exit(status: int, *, at_once: bool) -> None:
+    """Has the process end without waiting for others that may be waiting for it.
 
     At the end of a process JAX waits for the others. Those that all fail alike meet there.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    if not at_once:
-        waiting = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-        waiting.start()
-        waiting.join(LEAVE_SECONDS)
-    os._exit(status)
+    begun = threading.Event()
+
+    def shut_down() -> None:
+        begun.wait()
+        jax.distributed.shutdown()
+
+    # Started here, for as the interpreter shuts down no thread can be.
+    waiting = threading.Thread(target=shut_down, daemon=True)
+    waiting.start()
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        if not at_once:
+            begun.set()
+            waiting.join(LEAVE_SECONDS)
+        os._exit(status)
+
+    atexit.register(leave)
