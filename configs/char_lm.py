@@ -1,15 +1,18 @@
-"""Next character by two layers of LSTM, on any text.
+"""Next character by a GRU, on any text (Shakespeare: 1.55 nats a character in 14 minutes).
 
     nnjax train char_lm                                       # on Python's own standard library
     nnjax train char_lm --data.path shakespeare.txt
-    nnjax train char_lm --data.path shakespeare.txt --model.recurrent.cell gru
+    nnjax train char_lm --data.path shakespeare.txt --model.recurrent.cell lstm
     nnjax generate runs/char_lm --prompt "ROMEO:"
 
-The last tenth of the text is held out: the loss there, in nats a character, is the result.
+The text is cut into 32 lanes, and the state goes on from one window of a lane to the next. The last
+tenth of the text is held out: the loss there, in nats a character, is the result; every character
+is predicted from 200 or more before it. On two cores of a CPU tinyshakespeare takes 14 minutes and
+reaches 1.55; more epochs and units, on a GPU, would reach less.
 """
 
 from nnjax.data import Text
-from nnjax.layers.cells import LSTMCell
+from nnjax.layers.cells import GRUCell
 from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import LanguageModel
@@ -18,11 +21,11 @@ from nnjax.schedules import Cosine
 from nnjax.training import Experiment, Training
 
 config = Experiment(
-    data=Text(length=128, validation=0.1, test=0.0),
+    data=Text(length=64, lanes=32, evaluation_length=1000, context=200, validation=0.1, test=0.0),
     learner=Supervised(
-        model=LanguageModel(recurrent=Recurrent(LSTMCell(256), layers=2), dropout=0.2),
-        optimizer=Adam(learning_rate=0.003, schedule=Cosine(), clip_norm=1.0),
+        model=LanguageModel(recurrent=Recurrent(GRUCell(512)), dropout=0.4),
+        optimizer=Adam(learning_rate=0.002, schedule=Cosine(), clip_norm=1.0),
     ),
-    training=Training(epochs=20, batch_size=64),
+    training=Training(epochs=8, batch_size=32),
     script="text",
 )

@@ -1,10 +1,13 @@
-"""Next character by a small transformer, to set beside char_lm's LSTM of as many parameters.
+"""Next character by a small transformer (Shakespeare: 1.51 nats a character in 25 minutes).
 
     nnjax train transformer                                  # on Python's own standard library
     nnjax train transformer --data.path shakespeare.txt
     nnjax generate runs/transformer --prompt "ROMEO:"
 
-Decoder-only, with rotary positions (Vaswani et al. 2017, Su et al. 2021).
+Decoder-only, with rotary positions (Vaswani et al. 2017, Su et al. 2021). The last tenth of the
+text is held out, and every character of it is predicted from 64 or more before it. On one core of a
+CPU tinyshakespeare takes 25 minutes and reaches 1.51 nats with 801,664 parameters, where char_lm's
+GRU reaches 1.55 with 921,153. For longer training set ``--model.dropout``.
 """
 
 from nnjax.data import Text
@@ -15,9 +18,9 @@ from nnjax.schedules import Cosine
 from nnjax.training import Experiment, Training
 
 config = Experiment(
-    data=Text(length=128, validation=0.1, test=0.0),
+    data=Text(length=128, context=64, validation=0.1, test=0.0),
     learner=Supervised(
-        model=Transformer(layers=4, heads=4, features=128, length=128, dropout=0.1),
+        model=Transformer(layers=4, heads=4, features=128, length=128),
         optimizer=AdamW(
             learning_rate=0.003,
             schedule=Cosine(warmup_fraction=0.05),
@@ -25,6 +28,6 @@ config = Experiment(
             clip_norm=1.0,
         ),
     ),
-    training=Training(epochs=20, batch_size=64),
+    training=Training(epochs=6, batch_size=16),
     script="text",
 )

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import optuna
 from jax.sharding import Mesh
 
-from nnjax.data.dataset import Dataset
 from nnjax.sweeps import layout
 from nnjax.sweeps.conduct import MOST_DRAWS, labels_of_grid
 from nnjax.sweeps.group import Groups
@@ -21,9 +20,6 @@ from nnjax.training.experiment import Experiment
 
 STARTING_SECONDS = 4.0
 """From the command to the first compilation."""
-
-SAVING_SECONDS = 0.15
-"""For the directory of a trial, its last checkpoint and its summary."""
 
 
 class Estimate(NamedTuple):
@@ -108,20 +104,7 @@ def _estimate(
     else:
         most = min(share, layout.MOST, layout.fits_memory(lifted, mesh))
         found = layout.choose(groups, experiments[:most])
-    each = _trial_seconds(found, program.experiment, data)
+    each = layout.trial_seconds(found, groups)
     size = layout.member_bytes(lifted) * found.members
     seconds = found.compile_seconds + len(experiments) * each
     return Estimate(program, len(experiments), found.members, size, seconds)
-
-
-def _trial_seconds(found: layout.Layout, experiment: Experiment, data: Dataset) -> float:
-    """What one trial takes of the time of its group, up to its last update."""
-    training, examples = experiment.training, data.size("train")
-    steps = training.steps_to_make(examples)
-    evaluations = -(-steps // training.evaluation_steps(examples))
-    shown = "validation" if data.size("validation") else "test"
-    evaluated = evaluations * data.size(shown) + data.size("test")
-    if training.evaluate_train:
-        evaluated += examples
-    updates = steps * found.seconds_per_update
-    return updates + evaluated * found.evaluation_seconds + SAVING_SECONDS

@@ -27,6 +27,9 @@ SHARE_OF_MEMORY = 0.7
 SECONDS = 0.5
 """How long each number of trials is measured."""
 
+SAVING_SECONDS = 0.15
+"""For the directory of a trial, its last checkpoint and its summary."""
+
 
 class Layout(NamedTuple):
     """How the trials of a program are trained.
@@ -48,7 +51,21 @@ def choose(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
     """Measures some trials one by one and all at once; returns the faster."""
     sizes = dict.fromkeys((1, len(experiments)))
     measured = [measure(groups, experiments[:size]) for size in sizes]
-    return min(measured, key=lambda layout: layout.seconds_per_update)
+    return min(measured, key=lambda layout: trial_seconds(layout, groups))
+
+
+def trial_seconds(layout: Layout, groups: Groups) -> float:
+    """What one trial takes of the time of its group, if nothing stops it early."""
+    training, data = groups.training, groups.data
+    examples = data.size("train")
+    steps = training.steps_to_make(examples)
+    evaluations = -(-steps // training.evaluation_steps(examples))
+    shown = "validation" if data.size("validation") else "test"
+    evaluated = evaluations * data.size(shown) + data.size("test")
+    if training.evaluate_train:
+        evaluated += examples
+    updates = steps * layout.seconds_per_update
+    return updates + evaluated * layout.evaluation_seconds + SAVING_SECONDS
 
 
 def measure(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
