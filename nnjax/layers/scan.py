@@ -43,7 +43,8 @@ def scan(
       Outputs (time, features, batch), and the state after each sequence's last step.
     """
     gates = cell.gates()
-    if gates is None or remat:
+    # A single step, as in generation, gains nothing from other layouts, and would wait for them.
+    if gates is None or remat or len(x) == 1:
         return _scan_any(cell, weights, x, carry, lengths, reverse, kept, remat, unroll)
     result: Any = gated_scan(
         gates,

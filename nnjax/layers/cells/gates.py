@@ -38,6 +38,8 @@ class Gates(NamedTuple):
 
     def advance(self, carry: Carry, projected: jax.Array, product: jax.Array) -> Carry:
         """The state after a step alone, all arrays being (batch, ...)."""
+        # XLA would make the transposition part of the product, several times slower on a CPU.
+        projected, product = jax.lax.optimization_barrier((projected, product))
         turned = jax.tree.map(jnp.transpose, carry)
         return jax.tree.map(jnp.transpose, self.forward(turned, projected.T, product.T)[0])
 
