@@ -6,8 +6,9 @@
 
 As the lecture has it: one-hot words, windows of 50 words, an LSTM of 256 units, a softmax over the
 vocabulary for the word that follows; one-hot vectors are indices here, which is the same.
-Published: accuracy 14.6% in the first epoch, 92.2% in the 200th, at 540 s an epoch on a GPU. Measured
-with Adam: 42.6% in the first epoch and 50.4% on the validation text after it, 48 minutes on one core.
+Published: accuracy 14.6% in the first epoch, 92.2% in the 200th, at 540 s an epoch on a GPU.
+Measured with Adam: 42.6% in the first epoch and 50.4% on the validation text after it, 50 minutes
+on one core of a CPU.
 """
 
 from pathlib import Path
