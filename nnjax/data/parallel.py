@@ -89,11 +89,12 @@ class ParallelText(Sequences):
         return self.select({name: self._read(stem) for name, stem in paths.items()})
 
     def _read_tfds(self) -> dict[str, Batch]:
-        splits = TfdsTexts(self.path).columns(self.source, self.target)
+        sides = {"source": self.source, "target": self.target}
+        splits = TfdsTexts(self.path).columns(*sides.values())
         return {
             name: {
-                "source": objects([text.strip() for text in columns[self.source]]),
-                "target": objects([text.strip() for text in columns[self.target]]),
+                side: objects([text.strip() for text in columns[language]])
+                for side, language in sides.items()
             }
             for name, columns in splits.items()
         }

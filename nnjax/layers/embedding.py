@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax import initializers
+from nnjax.layers.cells.weights import rows
 from nnjax.traced import check_number
 
 
@@ -45,9 +46,7 @@ class Embedding(nn.Module):
         Returns:
           (..., features), of the dtype of the parameters.
         """
-        # A negative index would count from the end; past the end is what "fill" fills.
-        places = jnp.where(ids < 0, self.vocabulary, ids)
-        return jnp.asarray(self.kernel).at[places].get(mode="fill", fill_value=0)
+        return rows(jnp.asarray(self.kernel), ids)
 
     def scores(self, x: jax.Array) -> jax.Array:
         """The product with every word's vector: the last layer of a network with tied weights.

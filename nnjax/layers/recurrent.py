@@ -149,7 +149,8 @@ class Recurrent(nn.Module):
         # What is not a number in the padding would come back in the gradient of the product.
         x = x if ids else _before_the_end(x, lengths)
         reverse = way == "backward"
-        if self.engine == "cudnn" and cudnn.usable(cell, dtype):
+        # For one step, as in generation, cuDNN would have all weights packed anew.
+        if self.engine == "cudnn" and cudnn.usable(cell, dtype) and len(x) > 1:
             return cudnn.lstm(weights, x, carry, lengths, reverse=reverse)
         kept = None
         if train and not is_plain(self.recurrent_dropout, 0):

@@ -137,22 +137,12 @@ def parse(path: str, words: Sequence[str], read: Callable[[str], Any]) -> Dimens
         low, high = map(int, found.groups())
         if low > high:
             raise UserError(f"--over {path} {words[0]} counts upwards: {high}..{low}")
-        return _whole_numbers(low, high, read)
+        words = [str(number) for number in range(low, high + 1)]
     values = tuple(read(word) for word in words)
     labels = tuple(_label(word, value) for word, value in zip(words, values, strict=True))
     if len(set(labels)) < len(labels):
         raise UserError(f"--over {path} names a value twice: {' '.join(words)}")
     return Values(labels, values)
-
-
-def _whole_numbers(low: int, high: int, read: Callable[[str], Any]) -> Values:
-    """``low..high``; reading a word takes time, so of many numbers the first and last are read."""
-    numbers = range(low, high + 1)
-    kind = type(read(str(low)))
-    if kind not in (int, float) or type(read(str(high))) is not kind:
-        values = tuple(read(str(number)) for number in numbers)
-        return Values(tuple(map(_label, map(str, numbers), values)), values)
-    return Values(tuple(map(kind, numbers)))
 
 
 def _range(path: str, word: str, found: re.Match, read: Callable[[str], Any]) -> Range:
