@@ -41,7 +41,12 @@ CELLS = [
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=repr)
 by_hand = pytest.mark.parametrize(
     "cell",
-    [LSTMCell(FEATURES, bias="double"), GRUCell(FEATURES, bias="double"), *CELLS[:2]],
+    [
+        LSTMCell(FEATURES, bias="double"),
+        CoupledLSTMCell(FEATURES, bias="double"),
+        GRUCell(FEATURES, bias="double"),
+        *CELLS[:2],
+    ],
     ids=repr,
 )
 

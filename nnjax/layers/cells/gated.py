@@ -60,9 +60,9 @@ class GatedCell(nn.Module):
         """Width of the state."""
         return self.features
 
-    @property
-    def initial_bias(self) -> tuple[Any, ...]:
-        """The initial b of each gate."""
+    @nn.nowrap
+    def initial_bias(self, key: jax.Array) -> tuple[Any, ...]:
+        """The initial b of each gate, a number or (units,)."""
         return (0.0,) * len(self.gate_names)
 
     @nn.compact
@@ -76,6 +76,7 @@ class GatedCell(nn.Module):
             self,
             inputs,
             self.units,
+            gates=len(self.gate_names),
             bias=self.bias,
             initial_bias=self.initial_bias,
             kernel_init=self.kernel_init,

@@ -11,6 +11,7 @@ from nnjax.layers.cells.cell import Weights
 from nnjax.layers.cells.gated import GatedCell
 from nnjax.layers.cells.gates import Gates
 from nnjax.layers.cells.lstm_gates import LSTM_GATES
+from nnjax.layers.cells.timescales import check_timescale, initial_bias
 from nnjax.layers.cells.weights import recurrent, split
 
 LSTMCarry = tuple[jax.Array, jax.Array]
@@ -33,6 +34,9 @@ class LSTMCell(GatedCell):
       activation: phi.
       forget_bias: initial b of the forget gate; at 1 the cell remembers from the start
         (Jozefowicz et al. 2015). May be traced.
+      timescale: the longest span to be remembered, in steps, above 2. Instead of ``forget_bias``
+        the forget gates then start at every span up to it, b = log u, and the input gates the less
+        open, b = -log u ("chrono initialisation", Tallec and Ollivier 2018). May be traced.
       bias: one vector b a gate, "double" for a second one beside U, or "none".
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.
@@ -40,16 +44,21 @@ class LSTMCell(GatedCell):
     """
 
     forget_bias: float = 1.0
+    timescale: float | None = None
+
+    def __post_init__(self):
+        check_timescale(self.timescale)
+        super().__post_init__()
 
     @property
     def gate_names(self) -> tuple[str, ...]:
         """The order in which gates are packed."""
         return ("i", "f", "g", "o")
 
-    @property
-    def initial_bias(self) -> tuple[Any, ...]:
-        """Zeros, but for the forget gate."""
-        return tuple(self.forget_bias if name == "f" else 0.0 for name in self.gate_names)
+    @nn.nowrap
+    def initial_bias(self, key: jax.Array) -> tuple[Any, ...]:
+        """Zeros, but for the forget gate and, at a timescale, the input gate."""
+        return initial_bias(key, self.gate_names, self.features, self.forget_bias, self.timescale)
 
     @nn.nowrap
     def init_carry(self, batch: int, dtype: Any = jnp.float32) -> LSTMCarry:

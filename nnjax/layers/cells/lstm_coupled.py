@@ -7,6 +7,7 @@ from nnjax import activations
 from nnjax.layers.cells.cell import Weights
 from nnjax.layers.cells.gates import Gates
 from nnjax.layers.cells.lstm import LSTMCarry, LSTMCell
+from nnjax.layers.cells.lstm_coupled_gates import COUPLED_GATES
 from nnjax.layers.cells.weights import recurrent, split
 
 
@@ -25,6 +26,7 @@ class CoupledLSTMCell(LSTMCell):
       features: width of h and c.
       activation: phi.
       forget_bias: initial b of the forget gate; may be traced.
+      timescale: the longest span to be remembered, in steps; see ``LSTMCell``.
       bias: one vector b a gate, "double" for a second one beside U, or "none".
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.
@@ -45,14 +47,17 @@ class CoupledLSTMCell(LSTMCell):
         kept: jax.Array | None = None,
     ) -> LSTMCarry:
         """h_t and c_t."""
-        phi = activations.by_name(self.activation)
         h, c = carry
-        f, g, o = split(projected + recurrent(weights, h, kept), 3)
+        product = recurrent(weights, h, kept)
+        if self.activation == "tanh":
+            return COUPLED_GATES.advance(carry, projected, product)
+        phi = activations.by_name(self.activation)
+        f, g, o = split(projected + product, 3)
         f = jax.nn.sigmoid(f)
         c = f * c + (1 - f) * phi(g)
         return jax.nn.sigmoid(o) * phi(c), c
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """None: the derivative of a step is left to JAX."""
-        return None
+        """The step but for its product; None where the activation is another than tanh."""
+        return COUPLED_GATES if self.activation == "tanh" else None

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from nnjax import activations
 from nnjax.layers.cells.cell import Weights
 from nnjax.layers.cells.gated import GatedCell
+from nnjax.layers.cells.timescales import check_timescale, initial_bias
 from nnjax.layers.cells.weights import recurrent, split
 
 
@@ -27,6 +28,7 @@ class FirstLSTMCell(GatedCell):
       features: width of s.
       activation: phi.
       forget_bias: initial b of the forget gate; may be traced.
+      timescale: the longest span to be remembered, in steps; see ``LSTMCell``.
       bias: one vector b a gate, "double" for a second one beside U, or "none".
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.
@@ -34,16 +36,21 @@ class FirstLSTMCell(GatedCell):
     """
 
     forget_bias: float = 1.0
+    timescale: float | None = None
+
+    def __post_init__(self):
+        check_timescale(self.timescale)
+        super().__post_init__()
 
     @property
     def gate_names(self) -> tuple[str, ...]:
         """The order in which gates are packed."""
         return ("i", "f", "s", "o")
 
-    @property
-    def initial_bias(self) -> tuple[Any, ...]:
-        """Zeros, but for the forget gate."""
-        return (0.0, self.forget_bias, 0.0, 0.0)
+    @nn.nowrap
+    def initial_bias(self, key: jax.Array) -> tuple[Any, ...]:
+        """Zeros, but for the forget gate and, at a timescale, the input gate."""
+        return initial_bias(key, self.gate_names, self.features, self.forget_bias, self.timescale)
 
     @nn.nowrap
     def advance(

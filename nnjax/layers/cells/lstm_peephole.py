@@ -29,6 +29,7 @@ class PeepholeLSTMCell(LSTMCell):
       features: width of h and c.
       activation: phi.
       forget_bias: initial b of the forget gate; may be traced.
+      timescale: the longest span to be remembered, in steps; see ``LSTMCell``.
       bias: one vector b a gate, "double" for a second one beside U, or "none".
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.

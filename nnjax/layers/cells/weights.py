@@ -1,5 +1,6 @@
 """Parameters of recurrent cells, the gates side by side along the last axis."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -18,8 +19,9 @@ def packed_weights(
     inputs: int,
     units: int,
     *,
+    gates: int,
     bias: Bias,
-    initial_bias: tuple[Any, ...],
+    initial_bias: Callable[[jax.Array], tuple[Any, ...]],
     kernel_init: initializers.Initializer,
     recurrent_init: initializers.Initializer,
     init_scale: float | jax.Array = 1.0,
@@ -32,8 +34,9 @@ def packed_weights(
       module: the cell, which gets the parameters.
       inputs: width of the input.
       units: width of the state.
+      gates: how many gates there are.
       bias: how many bias vectors there are.
-      initial_bias: of each gate, which also says how many gates there are; may be traced.
+      initial_bias: of a key, that of each gate: a number, or (units,); may be traced.
       kernel_init: initialiser of each gate's (inputs, units).
       recurrent_init: initialiser of each gate's (units, units).
       init_scale: factor on both.
@@ -42,7 +45,6 @@ def packed_weights(
       ``kernel`` (inputs, gates * units), ``recurrent_kernel`` (units, gates * units), and
       depending on ``bias`` ``bias`` and ``recurrent_bias`` (gates * units,).
     """
-    gates = len(initial_bias)
     shapes = {"kernel": (inputs, units), "recurrent_kernel": (units, units)}
     draws = {
         "kernel": initializers.by_name(kernel_init, init_scale),
@@ -52,8 +54,12 @@ def packed_weights(
         name: module.param(name, _packed(draws[name], gates), shapes[name]) for name in draws
     }
     if bias != "none":
-        values = [jnp.asarray(value, jnp.float32) for value in initial_bias]
-        weights["bias"] = module.param("bias", lambda _: jnp.repeat(jnp.stack(values), units))
+        weights["bias"] = module.param(
+            "bias",
+            lambda key: jnp.concatenate(
+                [jnp.full(units, value, jnp.float32) for value in initial_bias(key)]
+            ),
+        )
     if bias == "double":
         weights["recurrent_bias"] = module.param(
             "recurrent_bias", initializers.by_name("zeros"), (gates * units,), jnp.float32

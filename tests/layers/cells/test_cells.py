@@ -202,6 +202,37 @@ def test_the_forget_gate_starts_open(cell):
         np.testing.assert_array_equal(part, 1.5 if gate == "f" else 0)
 
 
+def biases(cell):
+    """The initial bias of each gate."""
+    params = cell.init(jax.random.key(0), cell.init_carry(1), jnp.zeros((1, INPUTS)))["params"]
+    parts = np.split(np.asarray(params["bias"]), len(cell.gate_names))
+    return dict(zip(cell.gate_names, parts, strict=True))
+
+
+@pytest.mark.parametrize("cell", [LSTMCell, FirstLSTMCell, PeepholeLSTMCell, CoupledLSTMCell])
+def test_at_a_timescale_gates_remember_for_every_span(cell):
+    gates = biases(cell(features=4000, timescale=101))
+    spans = np.exp(gates["f"])
+    # Uniform in [1, 100].
+    np.testing.assert_allclose(np.quantile(spans, [0, 0.5, 1]), [1, 50.5, 100], atol=2.5)
+    for gate, part in gates.items():
+        if gate == "i":
+            np.testing.assert_array_equal(part, -gates["f"])
+        elif gate != "f":
+            np.testing.assert_array_equal(part, 0)
+
+
+def test_a_timescale_may_be_traced():
+    spans = jax.vmap(lambda t: LSTMCell(8, timescale=t).initial_bias(jax.random.key(0))[1])
+    short, long = spans(jnp.asarray([10.0, 1000.0]))
+    assert (short < long).all()
+
+
+def test_a_timescale_too_short_is_refused():
+    with pytest.raises(UserError, match="timescale must be above 2, not 2"):
+        LSTMCell(8, timescale=2)
+
+
 def test_each_gate_is_drawn_by_itself():
     cell = LSTMCell(64)
     params = cell.init(jax.random.key(0), cell.init_carry(1), jnp.zeros((1, 8)))["params"]
