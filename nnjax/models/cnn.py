@@ -1,5 +1,6 @@
 """The convolutional network: blocks of convolutions and pooling, then dense layers."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import flax.linen as nn
@@ -10,6 +11,7 @@ from nnjax.errors import UserError
 from nnjax.layers.convolution import Conv, fastest_formulation
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.layout import Layout, flatten_images, swap
+from nnjax.layers.parts import in_parts
 from nnjax.layers.pooling import max_pool
 from nnjax.models.dense_layers import dense_layers
 from nnjax.traced import check_number
@@ -104,14 +106,13 @@ class CNN(nn.Module):
             )
         # The batch-minor layout stays inside: parameters and outputs do not depend on it.
         layout: Layout = "CHWN" if fastest_formulation() == "patches" else "NHWC"
-        x = swap(x) if layout == "CHWN" else x
-        for index, (features, size) in enumerate(
-            zip(self.features, self._sizes_of_blocks(), strict=True)
-        ):
-            x = self._block(x, index + 1, features, size, layout)
-            x = Dropout(self.dropout)(x, train=train)
-        x = dense_layers(
-            flatten_images(x, layout),
+        blocks = [
+            self._block(index + 1, features, size, layout, train)
+            for index, (features, size) in enumerate(
+                zip(self.features, self._sizes_of_blocks(), strict=True)
+            )
+        ]
+        dense = dense_layers(
             hidden=self.hidden,
             outputs=self.outputs,
             activation=self.hidden_activation,
@@ -120,7 +121,14 @@ class CNN(nn.Module):
             init_scale=self.init_scale,
             train=train,
         )
-        return activations.by_name(self.output_activation)(x)
+
+        def outputs(images: jax.Array) -> jax.Array:
+            for block in blocks:
+                images = block(images)
+            y = dense(flatten_images(images, layout))
+            return activations.by_name(self.output_activation)(y)
+
+        return outputs(x) if layout == "NHWC" else in_parts(lambda part: outputs(swap(part)), x)
 
     def _sizes_of_blocks(self) -> tuple[int, ...]:
         """The kernel size of each block."""
@@ -132,26 +140,34 @@ class CNN(nn.Module):
             )
         return sizes * blocks if len(sizes) == 1 else sizes
 
-    def _block(self, x: jax.Array, number: int, features: int, size: int, layout: Layout):
-        """Convolutions with their activations, the skip connection, and pooling."""
-        block_input = x
+    def _block(
+        self, number: int, features: int, size: int, layout: Layout, train: bool
+    ) -> Callable[[jax.Array], jax.Array]:
+        """Makes a block: convolutions with their activations, the skip, pooling, and dropout."""
         # Pooling first gives the same numbers, and leaves a quarter of them to bias and activation.
         pool_first = not self.skip and self.activation in ACTIVATIONS_THAT_NEVER_FALL
-        for index in range(self.convolutions):
-            last = index == self.convolutions - 1
-            x = Conv(
+        last = self.convolutions - 1
+        convolutions = [
+            Conv(
                 features,
                 (size, size),
                 padding=self.padding,
                 kernel_init=self.kernel_init,
                 init_scale=self.init_scale,
-                pool=(2, 2) if last and pool_first else None,
+                pool=(2, 2) if index == last and pool_first else None,
                 layout=layout,
-                name=f"convolution{number}" + (f"_{index + 1}" if self.convolutions > 1 else ""),
-            )(x)
-            x = activations.by_name(self.activation)(x)
-        if pool_first:
-            return x
-        if self.skip and x.shape == block_input.shape:
-            x = x + block_input
-        return max_pool(x, layout=layout)
+                name=f"convolution{number}" + (f"_{index + 1}" if last else ""),
+            )
+            for index in range(self.convolutions)
+        ]
+        drop = Dropout(self.dropout)
+
+        def block(x: jax.Array) -> jax.Array:
+            block_input = x
+            for convolution in convolutions:
+                x = activations.by_name(self.activation)(convolution(x))
+            if self.skip and x.shape == block_input.shape:
+                x = x + block_input
+            return drop(x if pool_first else max_pool(x, layout=layout), train=train)
+
+        return block

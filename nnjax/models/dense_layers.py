@@ -1,5 +1,7 @@
 """Dense layers one after another: the whole of a perceptron, the end of a convolutional net."""
 
+from collections.abc import Callable
+
 import jax
 
 from nnjax import activations, initializers
@@ -8,7 +10,6 @@ from nnjax.layers.dropout import Dropout
 
 
 def dense_layers(
-    x: jax.Array,
     *,
     hidden: tuple[int, ...],
     outputs: int | None,
@@ -17,14 +18,13 @@ def dense_layers(
     kernel_init: initializers.Initializer,
     init_scale: float,
     train: bool,
-) -> jax.Array:
-    """Applies layers "hidden1", "hidden2" ..., each with activation and dropout, and "output".
+) -> Callable[[jax.Array], jax.Array]:
+    """Makes layers "hidden1", "hidden2" ..., each with activation and dropout, and "output".
 
     To be called by a module, whose layers they become. They work on (features, batch), the layout
     that is fastest on a CPU; what comes in is transposed as a part of the first product.
 
     Args:
-      x: (batch, inputs).
       hidden: widths of the hidden layers.
       outputs: width of the last layer; None is 1.
       activation: of the hidden layers.
@@ -34,12 +34,19 @@ def dense_layers(
       train: whether to drop elements.
 
     Returns:
-      (batch, outputs), before any activation of the last layer.
+      Maps (batch, inputs) to (batch, outputs), before any activation of the last layer.
     """
     options = {"kernel_init": kernel_init, "init_scale": init_scale, "layout": "CN"}
-    x = x.T
-    for index, features in enumerate(hidden):
-        x = Dense(features, name=f"hidden{index + 1}", **options)(x)
-        x = activations.by_name(activation, axis=0)(x)
-        x = Dropout(dropout)(x, train=train)
-    return Dense(1 if outputs is None else outputs, name="output", **options)(x).T
+    layers = [
+        (Dense(features, name=f"hidden{index + 1}", **options), Dropout(dropout))
+        for index, features in enumerate(hidden)
+    ]
+    last = Dense(1 if outputs is None else outputs, name="output", **options)
+
+    def apply(x: jax.Array) -> jax.Array:
+        x = x.T
+        for layer, drop in layers:
+            x = drop(activations.by_name(activation, axis=0)(layer(x)), train=train)
+        return last(x).T
+
+    return apply

@@ -42,8 +42,7 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Maps (batch, ...) to (batch, outputs); the axes after the first are flattened."""
-        x = dense_layers(
-            flatten(x),
+        layers = dense_layers(
             hidden=self.features,
             outputs=self.outputs,
             activation=self.activation,
@@ -52,4 +51,4 @@ class MLP(nn.Module):
             init_scale=self.init_scale,
             train=train,
         )
-        return activations.by_name(self.output_activation)(x)
+        return activations.by_name(self.output_activation)(layers(flatten(x)))

@@ -1,0 +1,49 @@
+"""A batch in parts: as the whole, and where it was."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nnjax.layers.parts import count, in_parts
+from nnjax.models import CNN
+from nnjax.training import devices
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts"), [(1, 1), (32, 1), (64, 2), (66, 1), (96, 3), (128, 4), (1024, 8)]
+)
+def test_in_parts_is_as_the_whole(batch, parts):
+    sizes = []
+
+    def f(x):
+        sizes.append(len(x))
+        return jnp.stack([x.sum(1), x[:, 0]], axis=1)
+
+    x = jnp.arange(3.0 * batch).reshape(batch, 3)
+    np.testing.assert_array_equal(in_parts(f, x), f(x))
+    assert sizes == [batch // parts] * parts + [batch]
+    assert count(batch) == parts
+
+
+def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():
+    model = CNN(features=(4,), kernel_sizes=(3,), hidden=(5,), outputs=3)
+    x = jax.random.normal(jax.random.key(0), (64, 8, 8))
+    variables = model.init(jax.random.key(1), x)
+
+    def loss(variables, batches):
+        return sum(jnp.sum(model.apply(variables, batch) ** 2) for batch in batches)
+
+    ours = jax.value_and_grad(loss)(variables, [x])
+    expected = jax.value_and_grad(loss)(variables, jnp.split(x, 8))
+    for one, other in zip(*map(jax.tree.leaves, (ours, expected)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-5)
+
+
+def test_a_batch_spread_over_devices_stays_where_it_is():
+    spread = devices.split_batch(devices.make_mesh(4))
+    x = jax.device_put(jnp.ones((128, 5)), spread)
+    program = jax.jit(lambda x: in_parts(jnp.tanh, x)).lower(x).compile()
+    assert program(x).sharding.is_equivalent_to(spread, 2)
+    for transfer in ("all-gather", "all-to-all", "collective-permute", "all-reduce"):
+        assert transfer not in program.as_text()
