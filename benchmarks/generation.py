@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,8 @@ def nnjax_writer(model: Any) -> Callable[[int, int], None]:
 
 
 def torch_writer(name: str) -> Callable[[int, int], None] | None:
-    """The same by PyTorch, for recurrent nets."""
-    if not isinstance(MODELS[name], LanguageModel):
+    """The same by PyTorch, for recurrent nets; None for others, and where PyTorch is missing."""
+    if not isinstance(MODELS[name], LanguageModel) or find_spec("torch") is None:
         return None
     import torch
 

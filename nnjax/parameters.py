@@ -3,7 +3,9 @@
 import math
 from typing import Any
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 
 def name(path: tuple[Any, ...]) -> str:
@@ -19,6 +21,12 @@ def names(params: Any) -> list[str]:
 def count(params: Any) -> int:
     """Number of parameters, of arrays or their shapes."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def dtype_of(module: nn.Module) -> Any:
+    """The dtype in which a module computes on ids: that of its parameters; float32 at first."""
+    leaves = jax.tree.leaves(module.variables.get("params", {}))
+    return leaves[0].dtype if leaves else jnp.float32
 
 
 def is_weight(path: tuple[Any, ...]) -> bool:

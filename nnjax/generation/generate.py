@@ -7,7 +7,7 @@ serves prompts and texts of any length.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -63,9 +63,8 @@ def generate(
         raise UserError("there is no prompt to continue; give at least one, which may be empty")
     longest = max(len(prompt) for prompt in prompts)
     begin = functools.partial(_begin, model, batch=len(prompts), length=longest - 1 + length)
-    return _write(
-        model, variables, begin, prompts, length, seed, sampling or Sampling(), end, chunk, callback
-    )
+    writing = _Writing(length, seed, sampling or Sampling(), end, chunk, callback)
+    return _write(model, variables, begin, prompts, writing)
 
 
 def answer(
@@ -100,18 +99,19 @@ def answer(
     """
     source = jax.device_put(source)
     begin = functools.partial(_read, model, source=source, length=length)
-    return _write(
-        model,
-        variables,
-        begin,
-        [[start]] * len(source),
-        length,
-        seed,
-        sampling or Sampling(temperature=0),
-        end,
-        chunk,
-        callback,
-    )
+    writing = _Writing(length, seed, sampling or Sampling(temperature=0), end, chunk, callback)
+    return _write(model, variables, begin, [[start]] * len(source), writing)
+
+
+class _Writing(NamedTuple):
+    """How a text is written; see ``generate``."""
+
+    length: int
+    seed: int
+    sampling: Sampling
+    end: int | None
+    chunk: int
+    callback: Callback | None
 
 
 def _write(
@@ -119,14 +119,10 @@ def _write(
     variables: Any,
     begin: Callable[..., Any],
     prompts: list[list[int]],
-    length: int,
-    seed: int,
-    sampling: Sampling,
-    end: int | None,
-    chunk: int,
-    callback: Callback | None,
+    writing: _Writing,
 ) -> np.ndarray:
     """Runs the loop chunk by chunk; ``begin(variables=..., first=..., seed=...)`` starts it."""
+    length, seed, sampling, end, chunk, callback = writing
     check_number("number of words to write", length, at_least=1)
     if not hasattr(model, "advance"):
         raise UserError(f"a {type(model).__name__} cannot generate; give a model that has advance")

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from nnjax import parameters
 from nnjax.errors import UserError
 from nnjax.layers import cudnn
 from nnjax.layers.cells import Carry, LSTMCell
@@ -117,7 +118,7 @@ class Recurrent(nn.Module):
             those of this batch and module.
         """
         self._check(x, lengths, carry)
-        dtype = x.dtype if self.vocabulary is None else self._dtype()
+        dtype = x.dtype if self.vocabulary is None else parameters.dtype_of(self)
         batch = x.shape[0]
         if carry is None:
             carry = self.init_carry(batch, dtype)
@@ -186,11 +187,6 @@ class Recurrent(nn.Module):
                 f"the carry has {len(carry)} states for {count} layers and directions: "
                 "give what init_carry or an earlier call returned"
             )
-
-    def _dtype(self):
-        """Where the inputs are ids, the dtype of the parameters, which a learner may have cast."""
-        params = jax.tree.leaves(self.variables.get("params", {}))
-        return params[0].dtype if params else jnp.float32
 
 
 def _before_the_end(x: jax.Array, lengths: jax.Array | None) -> jax.Array:

@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from nnjax import parameters
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.embedding import Embedding
@@ -17,7 +18,6 @@ from nnjax.models.sequence_inputs import (
     check_forward,
     check_options,
     known_size,
-    parameters_dtype,
 )
 
 
@@ -100,5 +100,5 @@ class Captioner(nn.Module):
 
     def _first(self, images: jax.Array, train: bool) -> Any:
         vectors = self.drop(self.encoder(images, train=train), train=train)
-        like = self.decoding.init_carry(len(images), parameters_dtype(self))
+        like = self.decoding.init_carry(len(images), parameters.dtype_of(self))
         return self.initial(vectors, like)

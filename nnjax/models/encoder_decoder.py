@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from nnjax import parameters
 from nnjax.errors import UserError
 from nnjax.layers.attention import AdditiveAttention, DotAttention
 from nnjax.layers.dense import Dense
@@ -21,7 +22,6 @@ from nnjax.models.sequence_inputs import (
     check_tied,
     known_size,
     lengths_of,
-    parameters_dtype,
 )
 
 Carry = dict[str, Any]
@@ -155,7 +155,7 @@ class EncoderDecoder(nn.Module):
     def _encode(self, source: jax.Array, train: bool) -> Carry:
         x = self._vectors(source, "source", train)
         outputs, last = self.encoding(x, lengths=lengths_of(source), train=train)
-        state = self.decoding.init_carry(len(source), parameters_dtype(self))
+        state = self.decoding.init_carry(len(source), parameters.dtype_of(self))
         if jax.tree.map(jnp.shape, last) == jax.tree.map(jnp.shape, state):
             state = last
         else:

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from nnjax import parameters
 from nnjax.errors import UserError
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
@@ -19,7 +20,6 @@ from nnjax.models.sequence_inputs import (
     check_tied,
     known_size,
     lengths_of,
-    parameters_dtype,
 )
 
 
@@ -109,7 +109,7 @@ class LanguageModel(nn.Module):
         del length
         if self.recurrent.direction != "forward":
             raise UserError("only a forward language model can generate text")
-        return self.recurrence.init_carry(batch, parameters_dtype(self))
+        return self.recurrence.init_carry(batch, parameters.dtype_of(self))
 
     def advance(self, carry: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
         """Reads one word of each text.
@@ -150,6 +150,6 @@ class LanguageModel(nn.Module):
 
     def _continued(self, carry: Any, fresh: jax.Array) -> Any:
         """The state of the rows that go on, zeros in the fresh ones."""
-        dtype = parameters_dtype(self)
+        dtype = parameters.dtype_of(self)
         stop = fresh[:, None] != 0
         return jax.tree.map(lambda one: jnp.where(stop, 0, one).astype(dtype), carry)

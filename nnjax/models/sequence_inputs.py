@@ -121,12 +121,6 @@ def known_size(what: str, size: int | None) -> int:
     return size
 
 
-def parameters_dtype(module: nn.Module) -> Any:
-    """The dtype in which a module computes on ids: that of its parameters; float32 at first."""
-    params = jax.tree.leaves(module.variables.get("params", {}))
-    return params[0].dtype if params else jnp.float32
-
-
 class InitialState(nn.Module):
     """The state in which a recurrence starts, of a vector: s_0 = tanh(x W + b).
 

@@ -7,14 +7,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from nnjax import activations
+from nnjax import activations, parameters
 from nnjax.errors import UserError
 from nnjax.layers.attention import Cache, CausalSelfAttention
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.embedding import Embedding
 from nnjax.layers.positions import LearnedPositions
-from nnjax.models.sequence_inputs import check_options, known_size, lengths_of, parameters_dtype
+from nnjax.models.sequence_inputs import check_options, known_size, lengths_of
 from nnjax.traced import check_number
 
 SCALE = 0.02
@@ -130,7 +130,7 @@ class Transformer(nn.Module):
           UserError: there are fewer learned positions.
         """
         self._check_length(length)
-        dtype = parameters_dtype(self)
+        dtype = parameters.dtype_of(self)
         caches = tuple(block.start(batch, length, dtype) for block in self.blocks)
         return {"position": jnp.zeros((), jnp.int32), "caches": caches}
 
