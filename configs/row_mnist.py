@@ -2,12 +2,9 @@
 
     nnjax train row_mnist
     nnjax train row_mnist --model.recurrent.cell gru
-    nnjax train row_mnist --model.steps pixels --model.recurrent.cell coupled_lstm
 
-Many to one: after the last row the state is classified. With ``--model.steps pixels`` there are 784
-steps of one pixel, over which a cell must remember from the start: with coupled gates and
-``--model.recurrent.cell.forget-bias 5`` it begins to learn at once (29% of test images after 4
-epochs of 5,000), the standard LSTM did not (9% after 2). Neither was trained to the end.
+Many to one: after the last row the state is classified. See ``pixel_mnist`` for the images read
+pixel by pixel.
 """
 
 from nnjax.data import Mnist
