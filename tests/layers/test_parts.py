@@ -40,6 +40,14 @@ def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-5)
 
 
+def test_parts_drop_units_of_their_own():
+    model = CNN(features=(4,), kernel_sizes=(3,), hidden=(), outputs=3, dropout=0.5)
+    x = jnp.broadcast_to(jax.random.normal(jax.random.key(0), (8, 8)), (64, 8, 8))
+    variables = model.init(jax.random.key(1), x)
+    y = model.apply(variables, x, train=True, rngs={"dropout": jax.random.key(2)})
+    assert len(np.unique(np.asarray(y), axis=0)) > 60
+
+
 def test_a_batch_spread_over_devices_stays_where_it_is():
     spread = devices.split_batch(devices.make_mesh(4))
     x = jax.device_put(jnp.ones((128, 5)), spread)
