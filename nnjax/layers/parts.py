@@ -5,6 +5,7 @@ one another, keep the cores busy where one operation at a time cannot.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ def in_parts(f: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
       f: maps (batch, ...) to (batch, ...).
       x: (batch, ...). Cut only where there are equal parts of the right size.
     """
-    parts = count(len(x))
+    parts = count(x.shape[0])
     if parts == 1:
         return f(x)
     # Every so many examples, so that a batch spread over devices stays where it is.
@@ -32,7 +33,9 @@ def in_parts(f: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
     return y.reshape(-1, *y.shape[2:])
 
 
-def count(batch: int) -> int:
-    """How many parts a batch is cut into."""
+def count(batch: Any) -> int:
+    """How many parts a batch is cut into; one of no size yet, in an export, is not cut."""
+    if not isinstance(batch, int):
+        return 1
     wanted = (parts for parts in range(MOST_PARTS, 1, -1) if batch % (parts * MULTIPLE) == 0)
     return next(wanted, 1)
