@@ -2,10 +2,10 @@
 
     nnjax train pixel_mnist
 
-A cell must remember from the first stroke to the last pixel (Le, Jaitly and Hinton 2015). The gates
-are coupled, and start at every timescale up to the whole image. An LSTM whose forget gates all start
-alike stayed at chance for as long as it was watched, two epochs of 5,000 images. Measured: 96.71% of test
-images, 13,322 parameters, 240 seconds an epoch on one core.
+A cell must remember from the first stroke to the last pixel (Le, Jaitly and Hinton 2015). The
+gates are coupled, and start at every timescale up to the whole image. An LSTM whose forget gates
+all start alike stayed at chance for as long as it was watched, two epochs of 5,000 images.
+Measured: 96.71% of test images, 13,322 parameters, 240 seconds an epoch on one core.
 """
 
 from nnjax.data import Mnist
