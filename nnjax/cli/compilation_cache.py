@@ -1,6 +1,7 @@
 """Keeps compiled programs from one command to the next, so that the second starts at once."""
 
 import os
+import warnings
 
 import jax
 
@@ -11,8 +12,9 @@ def enable() -> None:
     """Turns on JAX's persistent compilation cache, in nnjax's own cache folder.
 
     Leaves alone what the user chose, by ``JAX_COMPILATION_CACHE_DIR`` or in code, and does without
-    where the folder cannot be written.
+    where the folder cannot be written, or a full disk cut a program short.
     """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     if jax.config.values["jax_compilation_cache_dir"] is None:
         folder = data_directory() / "compiled"
         try:

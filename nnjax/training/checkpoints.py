@@ -11,7 +11,6 @@ and a checkpoint does not show how many there were. Each reads for itself.
 
 import functools
 import json
-import logging
 import os
 import re
 import shutil
@@ -28,7 +27,7 @@ import numpy as np
 from flax import traverse_util
 
 from nnjax.errors import UserError
-from nnjax.training import agreement, devices
+from nnjax.training import agreement, chatter, devices
 
 Arrays = dict[tuple[str, ...], np.ndarray]
 """Arrays by their path in the tree."""
@@ -271,12 +270,8 @@ def _orbax() -> Any:
     with _IMPORTING:
         import orbax.checkpoint
 
-    logging.getLogger("absl").addFilter(_is_not_from_orbax)
+    chatter.silence()
     return orbax.checkpoint
-
-
-def _is_not_from_orbax(record: logging.LogRecord) -> bool:
-    return "orbax" not in Path(record.pathname).parts
 
 
 class _ArrayItem(NamedTuple):

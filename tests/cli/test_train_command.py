@@ -245,3 +245,19 @@ def test_the_compilation_cache_is_the_users_where_there_is_one(monkeypatch, tmp_
         assert jax.config.values["jax_compilation_cache_dir"] == str(tmp_path / "compiled")
     finally:
         jax.config.update("jax_compilation_cache_dir", chosen)
+
+
+def test_a_compiled_program_cut_short_by_a_full_disk_is_compiled_anew(tmp_path):
+    program = (
+        "import jax; from nnjax.cli import compilation_cache; compilation_cache.enable();"
+        "print(jax.jit(lambda x: 3 * x)(14))"
+    )
+    chosen = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, env=chosen, check=True)
+        assert (done.stdout, done.stderr) == ("42\n", "")
+        programs = list(tmp_path.glob("*-cache"))
+        assert programs
+        for file in programs:
+            file.write_bytes(file.read_bytes()[:100])

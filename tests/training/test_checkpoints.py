@@ -369,3 +369,30 @@ def test_saving_and_restoring_print_nothing(tmp_path):
     command = [sys.executable, "-W", "error", "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
     assert (done.stdout, done.stderr) == ("0\n1\n2\n", "")
+
+
+FILL_THE_DISK = """
+import resource, sys
+import numpy as np
+from nnjax.errors import UserError
+from nnjax.training.checkpoints import Checkpoints
+
+noise = np.random.default_rng(0)
+arrays = {f"layer{i}": noise.normal(size=3000 + 500 * i) for i in range(40)}
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+try:
+    with Checkpoints(sys.argv[1]) as checkpoints:
+        checkpoints.save(1, arrays, {})
+except UserError as error:
+    print(error)
+"""
+
+
+def test_writes_that_fail_side_by_side_are_told_in_one_sentence(tmp_path):
+    """TensorStore's threads and asyncio would each add a traceback for every array."""
+    for attempt in range(3):
+        command = [sys.executable, "-c", FILL_THE_DISK, str(tmp_path / str(attempt))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.count("\n") == 1
+        assert done.stdout.startswith("cannot save a checkpoint in ")
+        assert done.stderr == ""
