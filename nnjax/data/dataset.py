@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -175,6 +176,21 @@ class Dataset(Described):
           index: int32 (batch,) of examples; one out of range gives some example or other.
         """
         return jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), dict(arrays))
+
+    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
+        """One pass over a split, in order, on the host.
+
+        Args:
+          name: of the split.
+          batch_size: examples of a batch; the last is padded. All carry a ``mask``.
+
+        Raises:
+          UserError: the data has no such split.
+        """
+        arrays = dict(self.split(name))
+        for first in range(0, self.size(name), batch_size):
+            rows = slice(first, first + batch_size)
+            yield pad(jax.tree.map(itemgetter(rows), arrays), batch_size)
 
     def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
         """The order in which an epoch goes through the training examples, int32 (examples,).

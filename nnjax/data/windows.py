@@ -1,6 +1,6 @@
 """Windows of a text, cut out of one array of ids on the device."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.dataset import Batch, Dataset, pad
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.vocabulary import Vocabulary, smallest
@@ -71,17 +71,29 @@ class Windows(Dataset):
           (batch,); ``targets`` int32 (batch, length), or (batch,) for "last". Negative is what lies
           beyond the end of the text, and targets that are context.
         """
-        index = jnp.maximum(jnp.asarray(index), 0)
-        shift, number = jnp.divmod(index, arrays["windows"])
-        steps = jnp.asarray(arrays["steps"])[None, :]
+        return self._cut(jnp, arrays, index)
+
+    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
+        """One pass over the windows of a split; as of :class:`~nnjax.data.dataset.Dataset`."""
+        arrays, windows = self.split(name), self.size(name)
+        for first in range(0, windows, batch_size):
+            index = np.arange(first, min(first + batch_size, windows), dtype=np.int32)
+            yield pad(self._cut(np, arrays, index), batch_size)
+
+    def _cut(self, library: Any, arrays: Batch, index: ArrayLike) -> Batch:
+        """:meth:`take` by NumPy on the host, or by ``jax.numpy``."""
+        xp = library
+        index = xp.maximum(xp.asarray(index), 0)
+        shift, number = xp.divmod(index, arrays["windows"])
+        steps = xp.asarray(arrays["steps"])[None, :]
         places = (number * arrays["stride"] + shift)[:, None] + steps
-        text = jnp.asarray(arrays["tokens"])
-        ids = jnp.take(text, places, mode="clip").astype(jnp.int32)
-        ids = jnp.where(places < len(text), ids, -1)
+        text = xp.asarray(arrays["tokens"])
+        ids = xp.take(text, places, mode="clip").astype(np.int32)
+        ids = xp.where(places < len(text), ids, -1)
         inputs, targets = ids[:, :-1], ids[:, 1:]
-        targets = jnp.where(steps[:, :-1] < arrays["context"], -1, targets)
+        targets = xp.where(steps[:, :-1] < arrays["context"], -1, targets)
         if "fresh" in arrays:
-            inputs = {"tokens": inputs, "fresh": jnp.take(arrays["fresh"], number)}
+            inputs = {"tokens": inputs, "fresh": xp.take(arrays["fresh"], number)}
         return {"inputs": inputs, "targets": targets if self.targets == "all" else targets[:, -1]}
 
     def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:

@@ -1,12 +1,11 @@
 """What a trained learner predicts for a whole split."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from nnjax.data.dataset import Batch, Dataset, Stream, pad
+from nnjax.data.dataset import Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training.evaluation import batch_size
 
@@ -32,23 +31,12 @@ def predict_with_targets(
         lambda state, x: learner.predict(state, data.prepare({"inputs": x})["inputs"])
     )
     outputs, targets = [], []
-    for batch in _batches(data, split):
+    # One size, the last batch padded, so that one program serves all.
+    for batch in data.batches(split, min(batch_size(data), data.size(split))):
         counted = np.asarray(batch["mask"]) > 0
         outputs.append(np.asarray(forward(state, batch["inputs"]))[counted])
         targets.append(np.asarray(batch["targets"])[counted])
     return np.concatenate(outputs), np.concatenate(targets)
-
-
-def _batches(data: Dataset | Stream, split: str) -> Iterator[Batch]:
-    """Batches of one size with a ``mask``, the last padded, so that one program serves all."""
-    if not isinstance(data, Dataset):
-        yield from data.batches(split, min(batch_size(data), data.size(split)))
-        return
-    arrays = data.split(split)
-    size = min(batch_size(data), data.size(split))
-    for first in range(0, data.size(split), size):
-        index = np.arange(first, min(first + size, data.size(split)), dtype=np.int32)
-        yield pad(data.take(arrays, index), size)
 
 
 def flat(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,10 @@
 """Evaluation of a whole split, every example counted once."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 
 from nnjax import flops, metrics
@@ -38,6 +36,10 @@ LEAST, MOST = 128, 2048
 since odd sizes do not fill the vector registers."""
 
 
+MOST_KEPT = 2**28
+"""Bytes of a split whose batches are kept on the devices from one evaluation to the next."""
+
+
 class Evaluator:
     """Measures splits of a data set with a learner's ``evaluate``."""
 
@@ -46,10 +48,7 @@ class Evaluator:
         self._learner = learner
         self._mesh = mesh
         self._most: int | None = None
-        self._arrays: dict[str, Batch] = {}
-        spread = devices.split_batch(mesh)
-        # Apart from the measuring, so that one program measures batches of every split.
-        self._take = jax.jit(_taking(data), static_argnums=2, out_shardings=spread)
+        self._kept: dict[str, list[Batch]] = {}
         self._measure = jax.jit(_measurement(learner, data))
         self._nothing = jax.jit(_nothing(learner, data), out_shardings=devices.replicated(mesh))
 
@@ -77,23 +76,22 @@ class Evaluator:
             self._most = batch_size(self._data, most)
         return self._most
 
-    def _batches(self, split: str, most: int) -> Iterator[Batch]:
+    def _batches(self, split: str, most: int) -> Iterable[Batch]:
         """Batches with a ``mask``, of a size that is a multiple of the devices."""
+        if split in self._kept:
+            return self._kept[split]
         examples = self._data.size(split)
         size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
-        if not isinstance(self._data, Dataset):
-            yield from ShareReader(self._data.batches, split, size, rows=size, mesh=self._mesh)
-            return
-        arrays = self._on_device(split)
-        for first in range(0, examples, size):
-            yield self._take(arrays, np.int32(first), size, np.int32(examples))
+        batches = ShareReader(self._data.batches, split, size, rows=size, mesh=self._mesh)
+        if not self._is_worth_keeping(split):
+            return batches
+        return self._kept.setdefault(split, list(batches))
 
-    def _on_device(self, split: str) -> Batch:
-        if split not in self._arrays:
-            assert isinstance(self._data, Dataset)
-            arrays = jax.tree.map(np.asarray, dict(self._data.split(split)))
-            self._arrays[split] = devices.put(arrays, devices.replicated(self._mesh))
-        return self._arrays[split]
+    def _is_worth_keeping(self, split: str) -> bool:
+        """Whether a split is measured again and again, and small enough to stay on the devices."""
+        one = jax.tree.leaves(dict(self._data.stored))
+        size = self._data.size(split) * sum(math.prod(x.shape) * x.dtype.itemsize for x in one)
+        return isinstance(self._data, Dataset) and split != "train" and size <= MOST_KEPT
 
 
 def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
@@ -112,15 +110,3 @@ def _nothing(learner: Any, data: Dataset | Stream) -> Callable:
         return metrics.nothing(lambda: learner.evaluate(state, data.prepare(batch)))
 
     return zeros
-
-
-def _taking(data: Dataset | Stream) -> Callable:
-    """``(arrays, first, size, examples) -> batch`` of the examples from ``first`` on, masked."""
-
-    def take(arrays: Batch, first: jax.Array, size: int, examples: jax.Array) -> Batch:
-        assert isinstance(data, Dataset)
-        index = first + jnp.arange(size, dtype=jnp.int32)
-        batch = data.take(arrays, index)
-        return {**batch, "mask": (index < examples).astype(jnp.float32)}
-
-    return take

@@ -48,6 +48,19 @@ def test_an_unknown_split_is_refused_and_has_no_examples():
         data.split("test")
 
 
+def test_batches_are_one_pass_in_order_and_of_one_size():
+    inputs = np.arange(14, dtype=np.uint8).reshape(7, 2)
+    data = Dataset({"test": {"inputs": {"pixels": inputs}, "targets": np.arange(7)}})
+    batches = list(data.batches("test", 3))
+    assert [len(batch["targets"]) for batch in batches] == [3, 3, 3]
+    assert [batch["mask"].tolist() for batch in batches] == [[1, 1, 1], [1, 1, 1], [1, 0, 0]]
+    pixels = np.concatenate([batch["inputs"]["pixels"] for batch in batches])
+    np.testing.assert_array_equal(pixels[:7], inputs)
+    assert pixels.dtype == np.uint8
+    with pytest.raises(UserError, match="no 'train' split, only test"):
+        next(data.batches("train", 3))
+
+
 def test_example_is_the_shape_after_preprocessing():
     data = Dataset({"train": split(3, 4, 4, 1)}, ("a", "b"))
     example = data.example(5)

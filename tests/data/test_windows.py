@@ -27,10 +27,14 @@ def take(data, name, index):
 
 
 def passes(data, name, size=7):
-    """The batches of one pass over a split, as an evaluation takes them."""
-    for first in range(0, data.size(name), size):
-        index = np.arange(first, min(first + size, data.size(name)))
-        yield take(data, name, index)
+    """The batches of one pass over a split, as an evaluation reads them: cut on the host."""
+    for number, batch in enumerate(data.batches(name, size)):
+        counted = batch.pop("mask") > 0
+        batch = jax.tree.map(lambda array, counted=counted: array[counted], batch)
+        index = np.arange(data.size(name))[number * size :][:size]
+        jax.tree.map(np.testing.assert_array_equal, batch, take(data, name, index))
+        assert batch["targets"].dtype == np.int32
+        yield batch
 
 
 # Every shape of a window is compiled anew.

@@ -54,3 +54,23 @@ def test_however_many_at_once_the_metrics_are_the_same(monkeypatch, count):
     assert sizes == [2048, 256, 128]
     for one in measured[1:]:
         assert one == pytest.approx(measured[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(2**28, 1), (100, 2)])
+def test_what_is_measured_again_and_again_stays_on_the_devices(monkeypatch, most, kept):
+    draw = np.random.default_rng(0)
+    split = {"inputs": draw.normal(size=(50, 2)), "targets": np.zeros(50, np.int32)}
+    data = Dataset({"train": split, "test": split}, classes=("a", "b"))
+    learner = Supervised(MLP(features=(3,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    read = []
+    batches = Dataset.batches
+    monkeypatch.setattr(
+        Dataset, "batches", lambda self, *words: (read.append(words[0]), batches(self, *words))[1]
+    )
+    monkeypatch.setattr(evaluation, "MOST_KEPT", most)
+    evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
+    measured = [evaluator(state, name) for name in ("test", "train", "test", "train")]
+    assert all(one == measured[0] for one in measured)
+    # The training split is measured once in a run: it lies on the devices already, to train on.
+    assert (read.count("test"), read.count("train")) == (kept, 2)
