@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from nnjax.compute_once import compute_once
 from nnjax.layers.layout import height_and_width
 from nnjax.layers.maximum import first_maximum
 
@@ -30,7 +31,7 @@ def convolve(x: jax.Array, kernel: jax.Array, strides: Pair, pads: tuple[Pair, P
       (features, out height, out width, batch).
     """
     size = (kernel.shape[0], kernel.shape[1])
-    return _product(kernel, _patches(_pad(x, pads), size, strides, _any(pads)))
+    return _product(kernel, _patches(_pad(x, pads), size, strides))
 
 
 def convolve_and_pool(
@@ -50,7 +51,7 @@ def convolve_and_pool(
     ]
     # Only whole windows: what is left over at the edge is never computed.
     extent = [p * w + k - 1 for p, w, k in zip(pooled, window, kernel.shape[:2], strict=True)]
-    patches = _patches(x[:, : extent[0], : extent[1]], size, strip, _any(pads))
+    patches = _patches(x[:, : extent[0], : extent[1]], size, strip)
     y = _product(_shifted_copies(kernel, strip), patches)
     rest = [w // s for w, s in zip(window, strip, strict=True)]
     y = y.reshape(*strip, kernel.shape[-1], pooled[0], rest[0], pooled[1], rest[1], x.shape[-1])
@@ -67,31 +68,19 @@ def _strip(kernel: tuple[int, ...], window: Pair) -> Pair:
 
 
 def _pad(x: jax.Array, pads: tuple[Pair, Pair]) -> jax.Array:
-    return jnp.pad(x, ((0, 0), *pads, (0, 0))) if _any(pads) else x
+    if not any(map(any, pads)):
+        return x
+    # Otherwise every shifted copy would be padded anew, number by number.
+    return compute_once(jnp.pad(x, ((0, 0), *pads, (0, 0))), axis=1)
 
 
-def _any(pads: tuple[Pair, Pair]) -> bool:
-    return any(map(any, pads))
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
-def _patches(x: jax.Array, size: Pair, strides: Pair, padded: bool) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _patches(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
     """Shifted copies of images (channels, height, width, batch), one for each place in a patch.
-
-    Args:
-      x: the images.
-      size: height and width of a patch.
-      strides: from one patch to the next.
-      padded: whether ``x`` has just been padded, which only decides how the copies are made.
 
     Returns:
       (patch height * patch width, channels, out height, out width, batch).
     """
-    return _in_a_loop(x, size, strides) if padded else _at_once(x, size, strides)
-
-
-def _at_once(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
-    """The copies by one gather."""
     out = _places(x, size, strides)
     taps = size[0] * size[1]
     row, column, channel, i, j = np.ogrid[: size[0], : size[1], : x.shape[0], : out[0], : out[1]]
@@ -101,36 +90,17 @@ def _at_once(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
     return where.get(mode="promise_in_bounds").reshape(taps, x.shape[0], *out, x.shape[3])
 
 
-def _in_a_loop(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
-    """The copies one after another."""
-    spans = _spans(x, size, strides)
-
-    def copy(tap: jax.Array) -> jax.Array:
-        start = (0, tap // size[1], tap % size[1], 0)
-        window = lax.dynamic_slice(x, start, (len(x), *spans, x.shape[3]))
-        return window[:, :: strides[0], :: strides[1]]
-
-    # A gather would pad anew for every copy, number by number; a loop finds the images in memory.
-    return lax.map(copy, jnp.arange(size[0] * size[1]))
-
-
 @_patches.defjvp
-def _patches_jvp(size, strides, padded, primals, tangents):
+def _patches_jvp(size, strides, primals, tangents):
     """The tangent by slices: transposed, they are a sum of padded images, and no scattering."""
     (x,), (tangent,) = primals, tangents
-    spans = _spans(tangent, size, strides)
+    spans = [(n - 1) * s + 1 for n, s in zip(_places(tangent, size, strides), strides, strict=True)]
     slices = [
         tangent[:, i : i + spans[0] : strides[0], j : j + spans[1] : strides[1]]
         for i in range(size[0])
         for j in range(size[1])
     ]
-    return _patches(x, size, strides, padded), jnp.stack(slices)
-
-
-def _spans(x: jax.Array, size: Pair, strides: Pair) -> Pair:
-    """Height and width of what one place of all patches sees."""
-    rows, columns = _places(x, size, strides)
-    return (rows - 1) * strides[0] + 1, (columns - 1) * strides[1] + 1
+    return _patches(x, size, strides), jnp.stack(slices)
 
 
 def _places(x: jax.Array, size: Pair, strides: Pair) -> Pair:

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 
 from nnjax import activations, initializers
+from nnjax.compute_once import compute_once
 from nnjax.errors import UserError
 from nnjax.layers.convolution import Conv, fastest_formulation
 from nnjax.layers.dropout import Dropout
@@ -14,7 +15,7 @@ from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.parts import in_parts
 from nnjax.layers.pooling import max_pool
 from nnjax.models.dense_layers import dense_layers
-from nnjax.traced import check_number
+from nnjax.traced import check_number, is_plain
 
 ACTIVATIONS_THAT_NEVER_FALL = (
     "identity",
@@ -160,7 +161,7 @@ class CNN(nn.Module):
             )
             for index in range(self.convolutions)
         ]
-        drop = Dropout(self.dropout)
+        drop, drops = Dropout(self.dropout), train and not is_plain(self.dropout, 0)
 
         def block(x: jax.Array) -> jax.Array:
             block_input = x
@@ -168,6 +169,7 @@ class CNN(nn.Module):
                 x = activations.by_name(self.activation)(convolution(x))
             if self.skip and x.shape == block_input.shape:
                 x = x + block_input
-            return drop(x if pool_first else max_pool(x, layout=layout), train=train)
+            x = drop(x if pool_first else max_pool(x, layout=layout), train=train)
+            return compute_once(x, axis=0) if drops and layout == "CHWN" else x
 
         return block
