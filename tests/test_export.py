@@ -42,8 +42,12 @@ def predictions(learner, state, data, inputs):
 
 @pytest.mark.parametrize(
     "model",
-    [MLP(features=(5,), outputs=3), CNN(features=(2,), kernel_sizes=(3,), hidden=(4,), outputs=3)],
-    ids=["mlp", "cnn"],
+    [
+        MLP(features=(5,), outputs=3),
+        CNN(features=(2,), kernel_sizes=(3,), hidden=(4,), outputs=3),
+        CNN(features=(2,), kernel_sizes=(3,), padding="SAME", convolutions=2, skip=True, outputs=3),
+    ],
+    ids=["mlp", "cnn", "padded cnn"],
 )
 def test_function_takes_stored_inputs_of_any_batch_size(model, tmp_path):
     learner, state, data = make(model)
