@@ -170,6 +170,7 @@ class CNN(nn.Module):
             if self.skip and x.shape == block_input.shape:
                 x = x + block_input
             x = drop(x if pool_first else max_pool(x, layout=layout), train=train)
+            # The next convolution reads each number at every place of its kernel.
             return compute_once(x, axis=0) if drops and layout == "CHWN" else x
 
         return block
