@@ -178,7 +178,7 @@ class Dataset(Described):
         return jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), dict(arrays))
 
     def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
-        """One pass over a split, in order, on the host.
+        """One pass over a split, in order, on the host; what :meth:`take` gives of every example.
 
         Args:
           name: of the split.
