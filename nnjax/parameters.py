@@ -23,6 +23,11 @@ def count(params: Any) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
+def size_in_bytes(tree: Any) -> int:
+    """Memory that arrays take, or would take, given the arrays or their shapes and dtypes."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
 def dtype_of(module: nn.Module) -> Any:
     """The dtype in which a module computes on ids: that of its parameters; float32 at first."""
     leaves = jax.tree.leaves(module.variables.get("params", {}))

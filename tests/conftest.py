@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 CACHE = Path(tempfile.gettempdir()) / "nnjax-test-compilation-cache"
@@ -22,3 +23,23 @@ os.environ["MPLBACKEND"] = "Agg"
 # What compiles on its first call is slow once.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def assert_stays_spread():
+    """Checks that a function leaves a batch, spread over four devices, where it is."""
+
+    def check(f, shape):
+        # Imported here, for JAX reads the settings above when it is.
+        import jax
+
+        from nnjax.training import devices
+
+        spread = devices.split_batch(devices.make_mesh(4))
+        x = jax.device_put(jax.numpy.ones(shape), spread)
+        program = jax.jit(f).lower(x).compile()
+        assert program(x).sharding.is_equivalent_to(spread, len(shape))
+        for transfer in ("all-gather", "all-to-all", "collective-permute", "all-reduce"):
+            assert transfer not in program.as_text()
+
+    return check

@@ -5,6 +5,7 @@ Compiled programs take arrays of fixed shapes. So there are a few lengths, and a
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -81,20 +82,17 @@ class Bucketed(Described):
             if epoch not in drawn:
                 drawn.clear()
                 drawn[epoch] = bucket_order(buckets, batch_size, seed, epoch)
-            return self._read(arrays, drawn[epoch][row], batch_size)
+            examples = jax.tree.map(itemgetter(drawn[epoch][row]), dict(arrays))
+            return self._shorten(pad(examples, batch_size))
 
         return _Batches(read)
 
     def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
         """One pass over a split, in order; every batch carries a ``mask``, the last is padded."""
-        arrays, examples = self.data.split(name), self.size(name)
-        for first in range(0, examples, batch_size):
-            index = np.arange(first, min(first + batch_size, examples))
-            yield self._read(arrays, index, batch_size)
+        return map(self._shorten, self.data.batches(name, batch_size))
 
-    def _read(self, arrays: Batch, index: np.ndarray, batch_size: int) -> Batch:
-        """A batch of some examples, cut to the least of the lengths that holds them."""
-        batch = pad(jax.tree.map(lambda array: array[index], dict(arrays)), batch_size)
+    def _shorten(self, batch: Batch) -> Batch:
+        """Cuts a batch to the least of the lengths that holds its examples."""
         needed = np.searchsorted(self.widths, _lengths(batch).max())
         width = self.widths[min(int(needed), len(self.widths) - 1)]
         return jax.tree.map(lambda array: array[:, :width] if _padded(array) else array, batch)

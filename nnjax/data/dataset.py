@@ -178,7 +178,7 @@ class Dataset(Described):
         return jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), dict(arrays))
 
     def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
-        """One pass over a split, in order, on the host; what :meth:`take` gives of every example.
+        """One pass over a split, in order, on the host.
 
         Args:
           name: of the split.
@@ -187,10 +187,14 @@ class Dataset(Described):
         Raises:
           UserError: the data has no such split.
         """
-        arrays = dict(self.split(name))
-        for first in range(0, self.size(name), batch_size):
-            rows = slice(first, first + batch_size)
-            yield pad(jax.tree.map(itemgetter(rows), arrays), batch_size)
+        arrays, examples = self.split(name), self.size(name)
+        for first in range(0, examples, batch_size):
+            rows = slice(first, min(first + batch_size, examples))
+            yield pad(self._read(arrays, rows), batch_size)
+
+    def _read(self, arrays: Batch, rows: slice) -> Batch:
+        """What :meth:`take` gives of these examples, on the host."""
+        return jax.tree.map(itemgetter(rows), dict(arrays))
 
     def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
         """The order in which an epoch goes through the training examples, int32 (examples,).

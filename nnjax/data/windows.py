@@ -1,6 +1,6 @@
 """Windows of a text, cut out of one array of ids on the device."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from nnjax.data.dataset import Batch, Dataset, pad
+from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.vocabulary import Vocabulary, smallest
@@ -73,16 +73,11 @@ class Windows(Dataset):
         """
         return self._cut(jnp, arrays, index)
 
-    def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
-        """One pass over the windows of a split; as of :class:`~nnjax.data.dataset.Dataset`."""
-        arrays, windows = self.split(name), self.size(name)
-        for first in range(0, windows, batch_size):
-            index = np.arange(first, min(first + batch_size, windows), dtype=np.int32)
-            yield pad(self._cut(np, arrays, index), batch_size)
+    def _read(self, arrays: Batch, rows: slice) -> Batch:
+        return self._cut(np, arrays, np.arange(rows.start, rows.stop, dtype=np.int32))
 
-    def _cut(self, library: Any, arrays: Batch, index: ArrayLike) -> Batch:
-        """:meth:`take` by NumPy on the host, or by ``jax.numpy``."""
-        xp = library
+    def _cut(self, xp: Any, arrays: Batch, index: ArrayLike) -> Batch:
+        """:meth:`take` by a library: ``numpy``, on the host, or ``jax.numpy``."""
         index = xp.maximum(xp.asarray(index), 0)
         shift, number = xp.divmod(index, arrays["windows"])
         steps = xp.asarray(arrays["steps"])[None, :]

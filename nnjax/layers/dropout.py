@@ -17,6 +17,11 @@ def dropout(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:
     return jnp.where(kept, x / jnp.asarray(1.0 - rate, x.dtype), jnp.zeros_like(x))
 
 
+def drops(rate: float | jax.Array, train: bool) -> bool:
+    """Whether there is anything to drop: in training, unless the rate is a plain 0."""
+    return train and not is_plain(rate, 0)
+
+
 class Dropout(nn.Module):
     """Drops elements while training; the identity otherwise.
 
@@ -36,6 +41,6 @@ class Dropout(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Maps an array of any shape to one of the same shape and dtype."""
-        if not train or is_plain(self.rate, 0):
+        if not drops(self.rate, train):
             return x
         return dropout(self.make_rng("dropout"), x, self.rate)

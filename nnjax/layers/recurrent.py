@@ -13,7 +13,7 @@ from nnjax.layers import cudnn
 from nnjax.layers.cells import Carry, LSTMCell
 from nnjax.layers.cells.weights import is_ids
 from nnjax.layers.directions import Direction, Merge, directions, merging
-from nnjax.layers.dropout import Dropout, dropout
+from nnjax.layers.dropout import Dropout, dropout, drops
 from nnjax.layers.scan import scan
 from nnjax.traced import check_number, is_plain
 
@@ -154,7 +154,7 @@ class Recurrent(nn.Module):
         if self.engine == "cudnn" and cudnn.usable(cell, dtype) and len(x) > 1:
             return cudnn.lstm(weights, x, carry, lengths, reverse=reverse)
         kept = None
-        if train and not is_plain(self.recurrent_dropout, 0):
+        if drops(self.recurrent_dropout, train):
             ones = jnp.ones_like(jax.tree.leaves(carry)[0])
             kept = dropout(self.make_rng("dropout"), ones, self.recurrent_dropout)
         return scan(

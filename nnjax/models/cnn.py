@@ -10,12 +10,12 @@ from nnjax import activations, initializers
 from nnjax.compute_once import compute_once
 from nnjax.errors import UserError
 from nnjax.layers.convolution import Conv, fastest_formulation
-from nnjax.layers.dropout import Dropout
+from nnjax.layers.dropout import Dropout, drops
 from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.parts import in_parts
 from nnjax.layers.pooling import max_pool
 from nnjax.models.dense_layers import dense_layers
-from nnjax.traced import check_number, is_plain
+from nnjax.traced import check_number
 
 ACTIVATIONS_THAT_NEVER_FALL = (
     "identity",
@@ -161,7 +161,7 @@ class CNN(nn.Module):
             )
             for index in range(self.convolutions)
         ]
-        drop, drops = Dropout(self.dropout), train and not is_plain(self.dropout, 0)
+        drop = Dropout(self.dropout)
 
         def block(x: jax.Array) -> jax.Array:
             block_input = x
@@ -171,6 +171,6 @@ class CNN(nn.Module):
                 x = x + block_input
             x = drop(x if pool_first else max_pool(x, layout=layout), train=train)
             # The next convolution reads each number at every place of its kernel.
-            return compute_once(x, axis=0) if drops and layout == "CHWN" else x
+            return compute_once(x, axis=0) if drops(self.dropout, train) and layout == "CHWN" else x
 
         return block

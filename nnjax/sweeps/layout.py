@@ -5,7 +5,6 @@ from being done for many at once, those of large ones do not. So it is measured.
 """
 
 import functools
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
+from nnjax import parameters
 from nnjax.sweeps.group import Group, Groups
 from nnjax.sweeps.tracing import Lifted, numbers
 from nnjax.training.experiment import Experiment
@@ -99,9 +99,8 @@ def member_bytes(lifted: Lifted) -> int:
     example = lifted.example()
     state = jax.eval_shape(learner.init, key, example)
     analysis = jax.jit(learner.step).lower(state, example).compile().memory_analysis()
-    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     # The state, its best, and a copy of both while one is written.
-    return 4 * size + getattr(analysis, "temp_size_in_bytes", 0)
+    return 4 * parameters.size_in_bytes(state) + getattr(analysis, "temp_size_in_bytes", 0)
 
 
 def free_memory(mesh: Mesh) -> int:

@@ -1,12 +1,12 @@
 """A dry run: what an experiment is, found out from shapes alone, before any data is read."""
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
 from rich.table import Table
 
+from nnjax import parameters
 from nnjax.data.dataset import SPLITS, path_name, specification
 from nnjax.summary import Summary, summarise
 from nnjax.training.experiment import Experiment, fit_to_data
@@ -71,13 +71,9 @@ def dry_run(experiment: Experiment) -> Findings:
         examples=splits,
         steps=training.total_steps(examples),
         steps_per_epoch=training.steps_per_epoch(examples),
-        state_bytes=_bytes(state),
+        state_bytes=parameters.size_in_bytes(state),
         update_bytes=_update_bytes(learner, state, batch),
     )
-
-
-def _bytes(tree: Any) -> int:
-    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _update_bytes(learner: Any, state: Any, batch: Any) -> int | None:

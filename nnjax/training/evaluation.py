@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from nnjax import flops, metrics
+from nnjax import flops, metrics, parameters
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
 from nnjax.learners.state import State
 from nnjax.training import devices
@@ -89,8 +89,7 @@ class Evaluator:
 
     def _is_worth_keeping(self, split: str) -> bool:
         """Whether a split is measured again and again, and small enough to stay on the devices."""
-        one = jax.tree.leaves(dict(self._data.stored))
-        size = self._data.size(split) * sum(math.prod(x.shape) * x.dtype.itemsize for x in one)
+        size = self._data.size(split) * parameters.size_in_bytes(dict(self._data.stored))
         return isinstance(self._data, Dataset) and split != "train" and size <= MOST_KEPT
 
 
