@@ -161,12 +161,13 @@ class CNN(nn.Module):
             )
             for index in range(self.convolutions)
         ]
+        activate = activations.by_name(self.activation, axis=layout.index("C"))
         drop = Dropout(self.dropout)
 
         def block(x: jax.Array) -> jax.Array:
             block_input = x
             for convolution in convolutions:
-                x = activations.by_name(self.activation)(convolution(x))
+                x = activate(convolution(x))
             if self.skip and x.shape == block_input.shape:
                 x = x + block_input
             x = drop(x if pool_first else max_pool(x, layout=layout), train=train)

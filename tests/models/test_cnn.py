@@ -1,12 +1,14 @@
 """The convolutional network: published parameter counts, geometry, platforms."""
 
 import dataclasses
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nnjax.activations import Activation
 from nnjax.errors import UserError
 from nnjax.layers import convolution
 from nnjax.models import CNN, cnn
@@ -55,6 +57,7 @@ def test_grey_images_need_no_channel_axis():
     [
         {},
         {"activation": "gelu"},
+        {"activation": "softmax"},
         {"activation": "sigmoid", "convolutions": 2, "padding": "SAME"},
         {"features": (4, 4), "padding": "SAME", "skip": True},
     ],
@@ -75,6 +78,15 @@ def test_parameters_mean_the_same_on_every_platform(monkeypatch, changes):
         results.append(jax.value_and_grad(loss)(variables))
     for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_an_image_does_not_see_the_others_of_its_batch(activation):
+    model = dataclasses.replace(SMALL, activation=activation)
+    x = images(3, 12, 12)
+    variables = model.init(jax.random.key(1), x)
+    together, alone = model.apply(variables, x)[:1], model.apply(variables, x[:1])
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", cnn.ACTIVATIONS_THAT_NEVER_FALL)
