@@ -119,9 +119,12 @@ class Recurrent(nn.Module):
         """
         self._check(x, lengths, carry)
         dtype = x.dtype if self.vocabulary is None else parameters.dtype_of(self)
-        batch = x.shape[0]
         if carry is None:
-            carry = self.init_carry(batch, dtype)
+            # Of each device's own under `jax.shard_map`, as the sequences are.
+            carry = jax.tree.map(
+                lambda zeros: jax.lax.full_like(x, 0, zeros.dtype, zeros.shape),
+                self.init_carry(x.shape[0], dtype),
+            )
         # Within, sequences are (time, features, batch), and ids (time, batch).
         x = jnp.moveaxis(x, 0, -1)
         before, after, last = iter(carry), [], x

@@ -11,10 +11,10 @@ from jax.sharding import PartitionSpec
 from nnjax.data import Text
 from nnjax.data.dataset import Dataset
 from nnjax.errors import UserError
-from nnjax.layers.cells import LSTMCell
+from nnjax.layers.cells import GRUCell, LSTMCell, PeepholeLSTMCell
 from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
-from nnjax.models import MLP, LanguageModel
+from nnjax.models import MLP, LanguageModel, SequenceClassifier, SequenceTagger
 from nnjax.optimizers import SGD
 from nnjax.training import Training, fit
 from nnjax.training.devices import AXIS, make_mesh
@@ -91,6 +91,35 @@ def test_shard_map(data, alone):
         state, measured = step(state, batch(data, index))
     assert_same(state.params, alone[0])
     assert measured["loss"].value() == pytest.approx(alone[1]["loss"].value(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "targets"),
+    [
+        (SequenceTagger(recurrent=Recurrent(GRUCell(4)), embedding=None), (8, 5)),
+        (SequenceTagger(recurrent=Recurrent(PeepholeLSTMCell(4)), embedding=None), (8, 5)),
+        (SequenceClassifier(recurrent=Recurrent(LSTMCell(4), direction="bidirectional")), (8,)),
+    ],
+    ids=["gru", "peepholes", "bidirectional"],
+)
+def test_shard_map_of_sequences(model, targets):
+    generator = np.random.default_rng(3)
+    sequences = {
+        "inputs": generator.integers(-1, 6, (8, 5)).astype(np.int32),
+        "targets": generator.integers(0, 3, targets).astype(np.int32),
+    }
+    learner = Supervised(model.clone(vocabulary=6, outputs=3), optimizer=SGD(learning_rate=0.5))
+    state = learner.init(jax.random.key(0), sequences)
+    expected, _ = jax.jit(learner.step)(state, sequences)
+    everywhere = PartitionSpec()
+    step = jax.shard_map(
+        partial(learner.step, axis_name=AXIS),
+        mesh=make_mesh(DEVICES),
+        in_specs=(everywhere, PartitionSpec(AXIS)),
+        out_specs=(everywhere, everywhere),
+    )
+    after, _ = jax.jit(step)(state, sequences)
+    assert_same(after.params, expected.params)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
