@@ -1,5 +1,6 @@
 """What a trained learner predicts for a whole split."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -25,6 +26,11 @@ def predict_with_targets(
       state: on any devices; the first computes.
       data: arrays or a stream.
       split: "train", "validation" or "test".
+
+    Returns:
+      float32 (examples, outputs) and targets (examples, ...); of sequences (examples, time,
+      outputs) and (examples, time), where batches differ in time padded to the longest, targets
+      with -1.
     """
     state = jax.device_put(state, jax.local_devices()[0])
     forward = jax.jit(
@@ -36,7 +42,19 @@ def predict_with_targets(
         counted = np.asarray(batch["mask"]) > 0
         outputs.append(np.asarray(forward(state, batch["inputs"]))[counted])
         targets.append(np.asarray(batch["targets"])[counted])
-    return np.concatenate(outputs), np.concatenate(targets)
+    return _joined(outputs, 0), _joined(targets, -1)
+
+
+def _joined(batches: Sequence[np.ndarray], padding: float) -> np.ndarray:
+    """Batches (examples, ...) one after another, each padded to the largest shape of an example."""
+    largest = np.max([batch.shape[1:] for batch in batches], axis=0)
+
+    def widths(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+        return [(0, 0), *((0, most - size) for most, size in zip(largest, shape, strict=True))]
+
+    return np.concatenate(
+        [np.pad(batch, widths(batch.shape[1:]), constant_values=padding) for batch in batches]
+    )
 
 
 def flat(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

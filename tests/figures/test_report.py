@@ -1,11 +1,12 @@
 """The report of a run: the figures that its data and model allow."""
 
+import jax
 import numpy as np
 import pytest
 
 from nnjax.data import Circles, Dataset, Digits
 from nnjax.figures import draw_report, predict
-from nnjax.figures.prediction import class_indices, predict_with_targets
+from nnjax.figures.prediction import class_indices, flat, predict_with_targets
 from nnjax.learners import Supervised
 from nnjax.metrics import confusion_matrix
 from nnjax.models import MLP
@@ -71,6 +72,37 @@ def test_predictions_do_not_depend_on_the_batch(batch, tmp_path, monkeypatch):
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(targets, data.split("test")["targets"])
     np.testing.assert_array_equal(predict(result.learner, result.state, data, "test"), outputs)
+
+
+def test_predictions_of_batches_that_differ_in_time():
+    """Bucketed sentences: short ones in one batch, long ones in the next."""
+
+    class Learner:
+        def predict(self, state, inputs):
+            return jax.nn.one_hot(inputs, 5)
+
+    short, long = np.array([[1, 2], [3, -1]]), np.array([[4, 3, 2], [1, -1, -1]])
+
+    class Buckets:
+        outputs = 5
+
+        def __init__(self):
+            self.stored = {"targets": long}
+
+        def size(self, split):
+            return 4
+
+        def prepare(self, batch):
+            return batch
+
+        def batches(self, split, size):
+            for rows in (short, long):
+                yield {"inputs": rows, "targets": rows, "mask": np.ones(2)}
+
+    outputs, targets = predict_with_targets(Learner(), None, Buckets(), "test")
+    np.testing.assert_array_equal(targets, [[1, 2, -1], [3, -1, -1], [4, 3, 2], [1, -1, -1]])
+    predicted, present = flat(outputs, targets)
+    np.testing.assert_array_equal(predicted.argmax(-1), present)
 
 
 def test_confusions_agree_with_the_accuracy(tmp_path):
