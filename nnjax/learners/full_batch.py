@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax import losses, parameters
+from nnjax import metrics as measures
 from nnjax.data.dataset import Batch
 from nnjax.errors import UserError
 from nnjax.learners.state import State
@@ -132,15 +133,17 @@ class FullBatch:
         """The vector r with 1/2 sum r^2 equal to ``_loss``: scaled errors, then scaled weights."""
         outputs = self.outputs(state, batch["inputs"])
         errors = outputs - losses.as_vectors(batch["targets"], outputs)
-        mask = batch.get("mask", jnp.ones(len(errors), jnp.float32)).astype(jnp.float32)[:, None]
+        ones = jnp.ones(errors.shape[:-1])
+        counted = measures.counted(ones, batch["targets"], batch.get("mask"))
+        weights = (ones if counted is None else counted)[..., None]
         scale = 1.0 if self.loss == "quadratic" else 2 / outputs.shape[-1]
         if self.reduction == "mean":
-            scale = scale / jnp.sum(mask)
-        residuals = jnp.where(mask > 0, errors, 0.0) * jnp.sqrt(scale * mask)
+            scale = scale / jnp.sum(weights)
+        residuals = jnp.where(weights > 0, errors, 0.0) * jnp.sqrt(scale * weights)
         if is_plain(self.l2, 0):
             return residuals.ravel()
-        weights = jnp.sqrt(self.l2) * _weights(state.params)
-        return jnp.concatenate([residuals.ravel(), weights])
+        penalties = jnp.sqrt(self.l2) * _weights(state.params)
+        return jnp.concatenate([residuals.ravel(), penalties])
 
 
 def _weights(params: Any) -> jax.Array:

@@ -11,9 +11,11 @@ from sklearn.linear_model import LogisticRegression
 
 from nnjax.data import Circles, Dataset
 from nnjax.errors import UserError
+from nnjax.layers.cells import GRUCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import FullBatch
 from nnjax.learners.supervised import sum_of_squared_weights
-from nnjax.models import MLP, SingleNeuron
+from nnjax.models import MLP, SequenceTagger, SingleNeuron
 from nnjax.solvers import BFGS, DFP, LBFGS, LevenbergMarquardt, Newton, NonlinearCG
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.config_json import from_json, to_json
@@ -93,6 +95,24 @@ def test_half_the_squared_residuals_are_the_loss(loss, reduction):
     values = learner.evaluate(state, batch)["loss"]
     expected = values.total / (values.count if reduction == "mean" else 1)
     expected += 0.15 * sum_of_squared_weights(state.params)
+    assert float(0.5 * jnp.sum(jnp.square(residuals))) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_half_the_squared_residuals_of_sequences_are_the_loss(reduction):
+    """Every target is an example of its own, and padding none."""
+    model = SequenceTagger(recurrent=Recurrent(GRUCell(4)), embedding=None, vocabulary=5, outputs=3)
+    learner = FullBatch(
+        model, loss="quadratic", solver=LevenbergMarquardt(), metrics=(), reduction=reduction
+    )
+    batch = {
+        "inputs": np.array([[0, 1, 2, 3, 4], [4, 3, 2, -1, -1], [1, 1, 1, 1, -1]], np.int32),
+        "targets": np.array([[0, 1, 2, 0, 1], [1, 0, 2, -1, -1], [2, 2, 1, 0, -1]], np.int32),
+        "mask": np.array([1, 1, 0], np.float32),
+    }
+    state = learner.init(jax.random.key(0), batch)
+    expected = learner._loss(state, batch)
+    residuals = learner._residuals(state, batch)
     assert float(0.5 * jnp.sum(jnp.square(residuals))) == pytest.approx(float(expected), rel=1e-5)
 
 
