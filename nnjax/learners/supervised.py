@@ -1,6 +1,7 @@
 """Supervised learning by stochastic gradients."""
 
 import dataclasses
+import inspect
 from typing import Any
 
 import flax.linen as nn
@@ -11,6 +12,7 @@ import optax
 from nnjax import losses, parameters
 from nnjax import metrics as measures
 from nnjax.data.dataset import Batch
+from nnjax.errors import UserError
 from nnjax.learners.state import State
 from nnjax.metrics import Mean, Metric, Metrics
 from nnjax.optimizers import SGD, Optimizer
@@ -59,10 +61,13 @@ class Supervised:
         Args:
           key: typed PRNG key (``jax.random.key(seed)``).
           example: a batch, or its shapes; only shapes and dtypes of ``inputs`` matter.
+
+        Raises:
+          UserError: the model is not one that a learner can train.
         """
         params_key, state_key = jax.random.split(key)
         inputs = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), example["inputs"])
-        variables = dict(self.model.init({"params": params_key}, inputs, train=False))
+        variables = _variables(self.model, params_key, inputs)
         params = variables.pop("params")
         return State(
             step=jnp.zeros((), jnp.int32),
@@ -191,6 +196,29 @@ def sum_of_squared_weights(params: Any) -> jax.Array:
     leaves = jax.tree.leaves_with_path(params)
     weights = [leaf for path, leaf in leaves if parameters.is_weight(path)]
     return sum((jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in weights), jnp.float32(0))
+
+
+def _variables(model: nn.Module, key: jax.Array, inputs: Any) -> dict[str, Any]:
+    """A model's first variables.
+
+    Raises:
+      UserError: it takes no ``train``, has no parameters, or gives no arrays of floats.
+    """
+    name = type(model).__name__
+    options = inspect.signature(model.__call__).parameters.values()
+    if not any(option.name == "train" or option.kind == option.VAR_KEYWORD for option in options):
+        raise UserError(
+            f"{name} is called with train=True in training and train=False in evaluation: let its "
+            "__call__ take train"
+        )
+    outputs, variables = model.init_with_output({"params": key}, inputs, train=False)
+    if not variables.get("params"):
+        raise UserError(f"{name} has no parameters to train")
+    dtype, ndim = getattr(outputs, "dtype", None), getattr(outputs, "ndim", 0)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or ndim < 2:
+        shown = type(outputs).__name__ if dtype is None else f"{dtype} of shape {outputs.shape}"
+        raise UserError(f"the outputs of {name} are {shown}; return floats (batch, ..., outputs)")
+    return dict(variables)
 
 
 def _varying(params: Any, axis_name: str | None) -> Any:

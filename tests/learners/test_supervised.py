@@ -259,6 +259,41 @@ def test_values_out_of_range_are_refused(options, message):
 # Sequences: a target for each element -------------------------------------------------------------
 
 
+class WithoutTrain(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(3)(x)
+
+
+class WithoutParameters(nn.Module):
+    def __call__(self, x, *, train):
+        return x
+
+
+class Returns(nn.Module):
+    what: str
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        y = nn.Dense(3)(x)
+        return {"nothing": None, "classes": y.argmax(-1), "numbers": y[:, 0]}[self.what]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (WithoutTrain(), "WithoutTrain is called with train=True in training and train=False in"),
+        (WithoutParameters(), "WithoutParameters has no parameters to train"),
+        (Returns("nothing"), "the outputs of Returns are NoneType; return floats"),
+        (Returns("classes"), r"the outputs of Returns are int32 of shape \(8,\); return floats"),
+        (Returns("numbers"), r"the outputs of Returns are float32 of shape \(8,\); return floats"),
+    ],
+)
+def test_models_that_cannot_be_trained_are_refused(batch, model, message):
+    with pytest.raises(UserError, match=message):
+        Supervised(model).init(jax.random.key(0), batch)
+
+
 class Elementwise(nn.Module):
     """A linear classifier of every element of a sequence."""
 
