@@ -2,7 +2,8 @@
 
 A schedule is a frozen dataclass that is called with the number of updates made so far, an int32
 scalar, and returns the dimensionless float32 factor for the next one. The factors in its fields may
-be traced arrays; lengths and boundaries may not. Past its end a schedule keeps its last value.
+be traced arrays; lengths and boundaries may not. Past its end a schedule keeps its last value, but
+for ``Exponential``, which has no end.
 """
 
 import dataclasses
@@ -201,12 +202,13 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """From 1 / ``start_divisor`` up to 1, and down to almost nothing (Smith and Topin 2019).
 
-    Both ways along half a cosine, as PyTorch's ``OneCycleLR``; the momentum stays as it is.
+    Both ways along half a cosine, like PyTorch's ``OneCycleLR``, which reaches peak and end one
+    update earlier; the momentum stays as it is.
 
     Attributes:
       rise: fraction of the schedule spent going up.
       start_divisor: the factor begins at 1 / start_divisor.
-      end_divisor: the factor ends at 1 / (start_divisor * end_divisor).
+      end_divisor: the factor is 1 / (start_divisor * end_divisor) after the last update.
     """
 
     rise: float = 0.3

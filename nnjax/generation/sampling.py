@@ -74,7 +74,9 @@ def keep_top_p(logits: jax.Array, p: float | jax.Array) -> jax.Array:
     """
     ordered = jnp.sort(logits, axis=-1, descending=True)
     probabilities = jax.nn.softmax(ordered, axis=-1)
-    # A word stays while those before it have not reached p; the first always does.
+    # A word stays while those before it have not reached p; the first always does. Rounded sums may
+    # reach 1 before the end, where all are to stay.
     before = jnp.cumsum(probabilities, axis=-1) - probabilities
-    least = jnp.min(jnp.where(before < p, ordered, jnp.inf), axis=-1, keepdims=True)
+    stays = (before < p) | (p >= 1)
+    least = jnp.min(jnp.where(stays, ordered, jnp.inf), axis=-1, keepdims=True)
     return jnp.where(logits >= least, logits, -jnp.inf)

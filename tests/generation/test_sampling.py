@@ -32,6 +32,12 @@ def test_top_p_keeps_the_fewest_that_have_the_probability(p, expected):
     assert kept(keep_top_p(LOGITS, p)) == [True] * expected + [False] * (4 - expected)
 
 
+def test_top_p_of_1_keeps_all_of_many_words():
+    """Their probabilities, added up, reach 1 before the last."""
+    logits = jax.random.normal(jax.random.key(0), (4, 50_000))
+    assert all(kept(keep_top_p(logits, 1.0).reshape(1, -1)))
+
+
 @settings(max_examples=25)
 @given(st.lists(st.integers(-30, 30), min_size=1, max_size=12, unique=True), st.floats(0.01, 0.999))
 def test_top_p_is_the_smallest_such_set(values, p):
