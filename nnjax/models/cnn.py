@@ -172,6 +172,7 @@ class CNN(nn.Module):
                 x = x + block_input
             x = drop(x if pool_first else max_pool(x, layout=layout), train=train)
             # The next convolution reads each number at every place of its kernel.
-            return compute_once(x, axis=0) if drops(self.dropout, train) and layout == "CHWN" else x
+            costly = drops(self.dropout, train) or not pool_first
+            return compute_once(x, axis=0) if costly and layout == "CHWN" else x
 
         return block
