@@ -71,6 +71,18 @@ def paths(config: Any) -> dict[str, tuple[Any, Any]]:
     return found
 
 
+def is_whole(config: Any, path: str) -> bool:
+    """Whether the field at a path is declared to hold a whole number, or perhaps None.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    *above, last = resolve(config, path)
+    holder = functools.reduce(getattr, above, config)
+    kind = next(kind for name, kind, _ in _fields(type(holder)) if name == last)
+    return kind in (int, int | None)
+
+
 def is_options(value: Any) -> bool:
     """Whether a value is an instance of a dataclass, as Flax modules are."""
     return dataclasses.is_dataclass(value) and not isinstance(value, type)

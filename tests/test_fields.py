@@ -84,6 +84,22 @@ def test_paths_names_every_leaf_with_type_and_value():
 
 
 @pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("seed", True),
+        ("model.outputs", True),  # int | None
+        ("optimizer.accumulation-steps", True),
+        ("optimizer.learning_rate", False),
+        ("optimizer.clip_norm", False),  # float | None
+        ("model.features", False),  # tuple[int, ...]
+        ("model", False),
+    ],
+)
+def test_the_declaration_says_what_takes_whole_numbers(path, whole):
+    assert fields.is_whole(OUTER, path) == whole
+
+
+@pytest.mark.parametrize(
     ("path", "message"),
     [
         (

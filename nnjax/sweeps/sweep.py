@@ -120,7 +120,17 @@ class Sweep:
             training = self.experiment.training
             seed = training.seed if training.data_seed is None else training.data_seed
             values = {"data_seed": seed, **values}
-        return Trial(labels=labels, experiment=fields.replace(self.experiment, values))
+        experiment = fields.replace(self.experiment, values)
+        for path, value in values.items():
+            _check_whole(experiment, path, value)
+        return Trial(labels=labels, experiment=experiment)
+
+
+def _check_whole(experiment: Experiment, path: str, value: Any) -> None:
+    """Raises a UserError where a fraction stands in a field of whole numbers."""
+    fraction = isinstance(value, float) and not value.is_integer()
+    if fraction and fields.is_whole(experiment, path):
+        raise UserError(f"{path} takes whole numbers, not {value}")
 
 
 def _dimension(values: Any) -> Dimension:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nnjax import fields
@@ -26,8 +25,16 @@ def is_number(value: Any) -> bool:
 
 
 def numbers(experiment: Experiment, paths: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The values of some fields as arrays: float32, or int32 of a field of whole numbers."""
-    return {path: np.asarray(jnp.asarray(fields.get(experiment, path))) for path in paths}
+    """The values of some fields as arrays: float32, or int32 of a field of whole numbers.
+
+    The declaration of the field decides, as trials of one program must have the same dtypes
+    whether their value is written as 1 or as 0.5.
+    """
+
+    def dtype(path: str) -> type:
+        return np.int32 if fields.is_whole(experiment, path) else np.float32
+
+    return {path: np.asarray(fields.get(experiment, path), dtype(path)) for path in paths}
 
 
 class Lifted:

@@ -8,7 +8,7 @@ import pytest
 from nnjax.data import Digits
 from nnjax.learners import Supervised
 from nnjax.models import MLP
-from nnjax.optimizers import Adam
+from nnjax.optimizers import SGD, Adam
 from nnjax.sweeps import run_sweep
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.runs import Run
@@ -74,3 +74,10 @@ def with_training():
         return dataclasses.replace(experiment, training=training)
 
     return replace
+
+
+@pytest.fixture
+def quick(digits, with_training):
+    """One epoch of a plain net."""
+    learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.1))
+    return with_training(dataclasses.replace(digits, learner=learner), epochs=1)

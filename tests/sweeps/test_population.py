@@ -72,6 +72,19 @@ def test_every_number_at_once(digits, sweep_to_end, alone, assert_same_records, 
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 
+@pytest.mark.parametrize(
+    ("path", "values"), [("l2", (0, 0.5)), ("optimizer.learning_rate", (1, 0.5))]
+)
+def test_a_whole_number_first_leaves_the_others_as_they_are(
+    quick, sweep_to_end, alone, assert_same_records, path, values
+):
+    swept = sweep_to_end(
+        Sweep(experiment=quick, over={path: values}, search=Search(members=len(values)))
+    )
+    assert programs(swept) == {0}
+    assert_members_equal_runs_alone(swept, alone, assert_same_records)
+
+
 def small_cnn():
     return Experiment(
         data=Digits(),

@@ -1,20 +1,10 @@
 """Sweeps from Python: samplers, pruners, conditions, constraints, going on."""
 
-import dataclasses
-
 import pytest
 
 from nnjax.errors import UserError
-from nnjax.optimizers import SGD
 from nnjax.sweeps import Range, Search, Sweep
 from nnjax.sweeps.study import REFUSED
-
-
-@pytest.fixture
-def quick(digits, with_training):
-    """One epoch of a plain net."""
-    learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.1))
-    return with_training(dataclasses.replace(digits, learner=learner), epochs=1)
 
 
 def values(swept):
@@ -118,6 +108,13 @@ def test_options_that_do_not_fit(options, sentence):
     with pytest.raises(UserError) as refused:
         Search(**options)
     assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("path", ["batch_size", "optimizer.accumulation_steps", "data_seed"])
+def test_a_fraction_in_a_field_of_whole_numbers_is_refused(quick, path):
+    sweep = Sweep(experiment=quick, over={path: (1, 2.5)})
+    with pytest.raises(UserError, match=f"{path} takes whole numbers, not 2.5"):
+        sweep.trial({path: 2.5})
 
 
 def test_an_unknown_field_names_the_nearest(quick):
