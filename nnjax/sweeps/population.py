@@ -65,7 +65,7 @@ class Population:
             due = [lane for lane, member in self._filled() if member.is_due]
             if due:
                 self._record(due)
-                self._finish([lane for lane, member in self._filled() if member.is_over])
+                self._finish_over()
                 self._refill()
             self._save_if_due()
             # Last, when what is due is on record: it may raise, to stop.
@@ -94,10 +94,15 @@ class Population:
         return [(lane, member) for lane, member in enumerate(self._lanes) if member is not None]
 
     def _fill(self, members: Sequence[Member]) -> None:
+        """Puts members into free lanes.
+
+        One that was saved after its last update, by a worker that then died, is only finished.
+        """
         free = (lane for lane, member in enumerate(self._lanes) if member is None)
         for lane, member in zip(free, members, strict=False):
             carry, best = member.begin(self._group)
             self._put(lane, member, carry, best)
+        self._finish_over()
 
     def _put(self, lane: int, member: Member, carry: Any, best: Any) -> None:
         self._lanes[lane] = member
@@ -108,9 +113,8 @@ class Population:
         free = self._lanes.count(None)
         # Members that see the same batches are faster as long as all are at the same step.
         if free and (free == len(self._lanes) or not self._group.shares_batches()):
-            members = self._listener.more(free)
-            self._fill(members)
-            free -= len(members)
+            self._fill(self._listener.more(free))
+            free = self._lanes.count(None)
         filled = self._filled()
         if not filled or free < len(self._lanes) / 2:
             return
@@ -165,10 +169,11 @@ class Population:
         if improved:
             self._group.keep_best(improved)
 
-    def _finish(self, lanes: Sequence[int]) -> None:
-        """Measures what the summaries of ended members lack, and ends them."""
-        with_best = [lane for lane in lanes if self._member(lane).has_best]
-        without = [lane for lane in lanes if lane not in with_best]
+    def _finish_over(self) -> None:
+        """Measures what the summaries of members that are over lack, and ends them."""
+        over = [(lane, member) for lane, member in self._filled() if member.is_over]
+        with_best = [lane for lane, member in over if member.has_best]
+        without = [lane for lane, member in over if not member.has_best]
         for some, has_best in ((with_best, True), (without, False)):
             splits = {split for lane in some for split in self._member(lane).splits_to_finish()}
             measured = {

@@ -25,6 +25,9 @@ from nnjax.training.runs import Run
 Train = Callable[[Experiment, Run, bool], Mapping[str, Any]]
 """``(experiment, run, resume) -> summary``: trains one trial alone."""
 
+ENDED = ("finished", "pruned", "diverged")
+"""How a run says that there is nothing more to train."""
+
 Modules = Mapping[str, ModuleType]
 """Modules already loaded, by name, for classes of the user's own file."""
 
@@ -88,24 +91,35 @@ class Worker:
         return self._program if self._program in numbers else numbers[0]
 
     def _train_program(self, number: int) -> None:
-        changed, self._program = number != self._program, number
         entry = self._directory.read_programs()[str(number)]
         if self._alone or not entry["together"]:
             self._train_one_by_one(number)
             return
-        suspects = self._study.claim(number, 1, self._name, suspects=True)
-        first = suspects or self._study.claim(number, 1, self._name)
+        suspects = self._claim(number, 1, suspects=True)
+        first = suspects or self._claim(number, 1)
         if not first:
             return
-        experiment = self._experiment(first[0].number)
-        if changed:
+        if number != self._program:
+            experiment = self._experiment(first[0])
             self._groups = self._make_groups(experiment, tuple(entry["arguments"]))
-        size = self._size(number, entry, first[0].number)
+            self._program = number
+        size = self._size(number, entry, first[0])
         # A trial that may be what kills workers takes nobody with it.
-        others = [] if suspects else self._study.claim(number, size - 1, self._name)
-        members = [self._member(trial.number) for trial in (*first, *others)]
+        others = [] if suspects else self._claim(number, size - 1)
+        members = [self._member(trial) for trial in (*first, *others)]
         self._population = Population(members, self._groups, self)
         self._population.train()
+
+    def _claim(self, program: int, most: int, *, suspects: bool = False) -> list[int]:
+        """Claims trials to train; one whose run has ended already is only put on record."""
+        to_train = []
+        for trial in self._study.claim(program, most, self._name, suspects=suspects):
+            run = self._directory.open_trial(trial.number)
+            if run.status in ENDED:
+                self._end(trial.number, run.status, run.read_summary())
+            else:
+                to_train.append(trial.number)
+        return to_train
 
     def _make_groups(self, experiment: Experiment, arguments: tuple[str, ...]) -> Groups:
         data = self._load_data(experiment)
@@ -153,8 +167,7 @@ class Worker:
 
     def more(self, most: int) -> Sequence[Member]:
         """Members for free lanes: waiting trials of the same program."""
-        trials = self._study.claim(self._program, most, self._name)
-        return [self._member(trial.number) for trial in trials]
+        return [self._member(trial) for trial in self._claim(self._program, most)]
 
     def went_on(self) -> None:
         """Shows how it goes; leaves, everything saved, where a signal asks for it."""
@@ -168,13 +181,10 @@ class Worker:
 
     def _train_one_by_one(self, number: int) -> None:
         """Trains the trials of a program one after another, each as ``nnjax train`` does."""
-        while claimed := (
-            self._study.claim(number, 1, self._name)
-            or self._study.claim(number, 1, self._name, suspects=True)
-        ):
-            trial = claimed[0].number
+        while claimed := self._claim(number, 1) or self._claim(number, 1, suspects=True):
+            (trial,) = claimed
             run = self._directory.open_trial(trial)
-            resume = run.status in ("running", "interrupted") and run.read_data() is not None
+            resume = run.read_data() is not None
             try:
                 summary = self._train_alone(run.read_config(self._modules), run, resume)
             except Diverged as error:
