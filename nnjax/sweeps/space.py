@@ -14,6 +14,9 @@ Scale = Literal["linear", "log"]
 Label = str | int | float | bool | None
 """A value as it is shown and stored: a number or a word."""
 
+MOST = 10_000
+"""Points of a grid, and of each of its dimensions, at most: each is a trial with a directory."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -65,6 +68,8 @@ class Range:
             raise UserError(f"a log range begins above 0, not at {self.low}")
         if self.count is not None and self.count < 2:
             raise UserError(f"a range has at least 2 points, both ends, not {self.count}")
+        if self.count is not None and self.count > MOST:
+            raise UserError(f"a range has at most {MOST:,} points, not {self.count:,}")
 
     def points(self) -> tuple[float, ...]:
         """The points of a grid.
@@ -107,10 +112,20 @@ Suggest = Callable[[optuna.Trial], Mapping[str, Any]]
 
 
 def grid(space: Space) -> list[dict[str, Label]]:
-    """Every combination of the points of all dimensions, the last dimension fastest."""
+    """Every combination of the points of all dimensions, the last dimension fastest.
+
+    Raises:
+      UserError: there are too many, or a range lacks the number of its points.
+    """
+    points_by_path = {path: dimension.points() for path, dimension in space.items()}
+    count = math.prod(map(len, points_by_path.values()))
+    if count > MOST:
+        raise UserError(
+            f"a grid of {count:,} combinations is too large, {MOST:,} are the most; list fewer "
+            "values, or take a sampler: --sampler random --trials 50"
+        )
     combinations: list[dict[str, Label]] = [{}]
-    for path, dimension in space.items():
-        points = dimension.points()
+    for path, points in points_by_path.items():
         combinations = [{**one, path: point} for one in combinations for point in points]
     return combinations
 
@@ -137,6 +152,11 @@ def parse(path: str, words: Sequence[str], read: Callable[[str], Any]) -> Dimens
         low, high = map(int, found.groups())
         if low > high:
             raise UserError(f"--over {path} {words[0]} counts upwards: {high}..{low}")
+        if (count := high - low + 1) > MOST:
+            raise UserError(
+                f"--over {path} {words[0]} lists {count:,} values, {MOST:,} are the most; list "
+                f"fewer, or draw some: --over {path} int:{words[0]} --sampler random --trials 50"
+            )
         words = [str(number) for number in range(low, high + 1)]
     values = tuple(read(word) for word in words)
     labels = tuple(_label(word, value) for word, value in zip(words, values, strict=True))

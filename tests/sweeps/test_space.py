@@ -70,6 +70,12 @@ def test_a_grid_takes_every_combination():
         ([], "--over x needs values, as in --over x 0.01 0.03 0.1"),
         (["0.1", "0.1"], "--over x names a value twice: 0.1 0.1"),
         (["4..0"], "--over x 4..0 counts upwards: 0..4"),
+        (
+            ["1..999999999"],
+            "--over x 1..999999999 lists 999,999,999 values, 10,000 are the most; list fewer, or "
+            "draw some: --over x int:1..999999999 --sampler random --trials 50",
+        ),
+        (["linear:0..1:999999999"], "a range has at most 10,000 points, not 999,999,999"),
         (["log:0..1:3"], "a log range begins above 0, not at 0.0"),
         (["linear:1..0"], "the range 1.0..0.0 must go from a number to a larger"),
         (["linear:1..b"], "--over x linear:1..b is no range"),
@@ -81,6 +87,13 @@ def test_refused_in_one_sentence(words, sentence):
     with pytest.raises(UserError) as refused:
         parse("x", words, number)
     assert str(refused.value).startswith(sentence)
+
+
+def test_a_grid_of_too_many_combinations_is_refused():
+    hundred = Values(tuple(range(100)))
+    assert len(grid({"a": hundred, "b": hundred})) == 10_000
+    with pytest.raises(UserError, match="a grid of 1,000,000 combinations is too large, 10,000"):
+        grid({"a": hundred, "b": hundred, "c": hundred})
 
 
 def test_a_grid_of_a_range_needs_the_number_of_points():
