@@ -35,10 +35,10 @@ def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int
         "words": parsed.words,
         "file": own_file,
     }
-    directory = SweepDirectory.create(
+    with SweepDirectory.begin(
         name, settings, directory=options.sweep_dir, config_file=own_file
-    )
-    return carry_through(directory, parsed)
+    ) as directory:
+        return carry_through(directory, parsed)
 
 
 def resume(directory: SweepDirectory, *, quiet: bool) -> int:

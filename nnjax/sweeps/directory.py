@@ -14,6 +14,7 @@
 import fcntl
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from nnjax.errors import UserError
 from nnjax.sweeps.plan import Program
 from nnjax.training import json_files
 from nnjax.training.experiment import Experiment
+from nnjax.training.interruption import Interrupted
 from nnjax.training.runs import Run, Status
 
 SETTINGS = "sweep.json"
@@ -91,6 +93,32 @@ class SweepDirectory:
             json_files.replace(directory / CONFIG_FILE, copied)
         json_files.write(directory / SETTINGS, settings)
         return cls.open(directory)
+
+    @classmethod
+    @contextmanager
+    def begin(
+        cls,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        directory: Path | None = None,
+        config_file: Path | None = None,
+    ) -> Iterator["SweepDirectory"]:
+        """Makes or opens the directory, as ``create`` does, and gives it.
+
+        A new one whose sweep is refused before its first trial is deleted, so that it is not in
+        the way of the next try.
+        """
+        is_new = directory is None or not is_sweep(directory)
+        made = cls.create(name, settings, directory=directory, config_file=config_file)
+        try:
+            yield made
+        except Interrupted:
+            raise
+        except UserError:
+            if is_new and not any((made.directory / "trials").iterdir()):
+                shutil.rmtree(made.directory, ignore_errors=True)
+            raise
 
     @classmethod
     def open(cls, directory: Path) -> "SweepDirectory":

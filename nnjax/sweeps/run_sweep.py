@@ -46,7 +46,11 @@ def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1)
         "search": config_json.to_json(sweep.search),
         "over": {path: repr(one) for path, one in sweep.space.items()},
     }
-    directory = SweepDirectory.create(name, settings, directory=path)
+    with SweepDirectory.begin(name, settings, directory=path) as directory:
+        return _carry_through(sweep, directory, spread)
+
+
+def _carry_through(sweep: Sweep, directory: SweepDirectory, spread: int) -> Swept:
     load_data = SharedData()
     objective = Objective.of(sweep.search.metric, sweep.experiment, load_data(sweep.experiment))
     study = Study(directory.directory, sweep.search, maximize=objective.maximize)

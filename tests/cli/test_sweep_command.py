@@ -140,12 +140,17 @@ def test_seeds_of_one_run(circles, nnjax):
         (("--over", "seed", "0..1", "--sampler", "tpe"), "--sampler tpe needs the number"),
         (("--over", "seed", "0..1", "--sampler", "tp"), "--sampler has no choice 'tp'"),
         (("--over", "seed", "0..1", "--metric", "test speed"), "monitor 'test speed' is not"),
+        (
+            ("--over", "optimizer.learning-rate", "log:0.1..1"),
+            "a grid over 0.1..1 needs the number",
+        ),
         (("--over", "seed", "0..1", "--devices", "some"), "the number of workers is a positive"),
         (("--over", "seed", "0..1", "--storage", "x://"), "the storage 'x://' cannot be used"),
     ],
 )
 def test_refused_in_one_sentence(circles, refused, words, sentence):
     assert refused("sweep", circles, *words, "--sweep-dir", "out").startswith(sentence)
+    assert not Path("out").exists(), "in the way of the corrected command"
 
 
 def test_another_sweep_in_the_directory(circles, nnjax, refused):

@@ -1,10 +1,12 @@
 """Sweeps from Python: samplers, pruners, conditions, constraints, going on."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from nnjax.errors import UserError
 from nnjax.sweeps import Range, Search, Sweep
-from nnjax.sweeps.study import REFUSED
+from nnjax.sweeps.study import REFUSED, Study
 
 
 def values(swept):
@@ -88,6 +90,26 @@ def test_what_is_finished_is_not_run_twice(quick, sweep_to_end):
         (again.directory.trial(n) / "metrics.jsonl").stat().st_mtime_ns for n in range(3)
     ] == times
     assert again.study.counts() == {"complete": 3}
+
+
+def test_a_sweep_that_is_refused_is_not_in_the_way_of_the_next(quick, sweep_to_end):
+    over = {"l2": Range(0.0, 0.1)}
+    with pytest.raises(UserError, match="needs the number of points"):
+        sweep_to_end(Sweep(experiment=quick, over=over))
+    over = {"l2": Range(0.0, 0.1, count=2)}
+    with pytest.raises(UserError, match="monitor 'test speed' is not"):
+        sweep_to_end(Sweep(experiment=quick, over=over, search=Search(metric="test speed")))
+    swept = sweep_to_end(Sweep(experiment=quick, over=over))
+    assert swept.study.counts() == {"complete": 2}
+
+
+def test_what_was_begun_is_kept_where_going_on_is_refused(quick, sweep_to_end, monkeypatch):
+    sweep = Sweep(experiment=quick, over={"seed": (0,)})
+    begun = sweep_to_end(sweep)
+    monkeypatch.setattr(Study, "owners", Mock(side_effect=UserError("the disk is full")))
+    with pytest.raises(UserError, match="the disk is full"):
+        sweep_to_end(sweep)
+    assert begun.directory.open_trial(0).status == "finished"
 
 
 def test_another_sweep_in_the_directory_is_refused(quick, sweep_to_end):
