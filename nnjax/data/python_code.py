@@ -110,7 +110,8 @@ def kinds_of(text: str) -> np.ndarray:
     Raises:
       tokenize.TokenError, SyntaxError: it is no Python code.
     """
-    begins = np.concatenate([[0], np.cumsum([len(line) for line in text.splitlines(True)])])
+    # The tokenizer's own lines: str.splitlines ends one at a form feed, too.
+    begins = np.concatenate([[0], np.cumsum([len(line) for line in io.StringIO(text)])])
     kinds = np.zeros(len(text), np.int8)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         kind = _kind(token)

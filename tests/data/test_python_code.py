@@ -33,6 +33,17 @@ def test_a_string_over_several_lines_is_one():
     assert spans(text, "string") == ['"""a', "b", '"""']
 
 
+@pytest.mark.parametrize("mark", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_a_newline_ends_a_line(mark):
+    text = f"x = 'a{mark}b'  # one{mark}two\ndef f(): pass\n"
+    assert spans(text, "keyword") == ["def", "pass"]
+    assert spans(text, "name") == ["x", "f"]
+
+
+def test_a_form_feed_may_have_a_line_of_its_own():
+    assert spans("x = 1\n\f\ndef f(): pass  # hi\n", "keyword") == ["def", "pass"]
+
+
 def test_pieces_line_up_with_their_kinds(tmp_path):
     for number in range(6):
         (tmp_path / f"{number}.py").write_text(CODE.replace("half", f"h{number}"))
