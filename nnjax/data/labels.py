@@ -50,12 +50,32 @@ def narrow(array: np.ndarray, where: str) -> np.ndarray:
     """Numbers as JAX holds them: float64 as float32, int64 as int32, bool as uint8.
 
     Raises:
-      UserError: the array, described by ``where``, does not hold real numbers.
+      UserError: as in :func:`convert`.
     """
     kind = array.dtype.kind
-    if kind not in "biuf":
-        raise UserError(f"{where} is {array.dtype}; it must hold real numbers")
-    wide = {"b": np.uint8, "i": np.int32, "u": np.uint32, "f": np.float32}[kind]
+    wide = {"b": np.uint8, "i": np.int32, "u": np.uint32}.get(kind, np.float32)
     if kind == "b" or array.dtype.itemsize > 4:
-        return array.astype(wide)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return convert(array, wide, where)
+    return convert(array, array.dtype.newbyteorder("="), where)
+
+
+def convert(array: np.ndarray, dtype: np.typing.DTypeLike, where: str) -> np.ndarray:
+    """The same numbers as another real dtype; of the same one, without copying.
+
+    Raises:
+      UserError: the array, described by ``where``, does not hold real numbers, or one of them is
+        not finite or outside of what the dtype holds.
+    """
+    if array.dtype.kind not in "biuf":
+        raise UserError(f"{where} is {array.dtype}; it must hold real numbers")
+    dtype = np.dtype(dtype)
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    # NaN is both the least and the greatest, and within no limits.
+    if not (limits.min <= array.min(initial=0) and array.max(initial=0) <= limits.max):
+        place = np.argwhere(~((limits.min <= array) & (array <= limits.max)))[0].tolist()
+        at = f" at {place}" if place else ""
+        raise UserError(
+            f"{where} holds {array[tuple(place)]}{at}; it must be a finite number that {dtype} "
+            "can hold: leave it out, or scale it down"
+        )
+    return array.astype(dtype, copy=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.labels import check_labels, count_classes, narrow, numbered
+from nnjax.data.labels import check_labels, convert, count_classes, narrow, numbered
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
 
@@ -27,6 +27,7 @@ class Npz(ImageSplits):
 
     Targets of integers are classes, named by the array ``class_names`` where there is one; targets
     of floating-point numbers make a regression. Bytes of shape (n, height, width) are grey images.
+    Numbers of 64 bits become numbers of 32 bits, and those that do not fit are refused.
 
     Attributes:
       path: the file.
@@ -42,7 +43,8 @@ class Npz(ImageSplits):
         """Inputs (n, ...) as stored, targets (n,) int32 or (n,) or (n, outputs) float32.
 
         Raises:
-          UserError: the file is missing, damaged or does not hold such arrays.
+          UserError: the file is missing, damaged or does not hold such arrays, or a number is not
+            finite or takes more than 32 bits.
         """
         stored, classes = read_npz(Path(self.path), self.classes, self.regression)
         return self.dataset(stored, classes)
@@ -84,7 +86,7 @@ def read_npz(
         where = f"'{targets}' of {path}"
         stored[split] = {
             "inputs": _with_channel(narrow(arrays[inputs], f"'{inputs}' of {path}")),
-            "targets": narrow(arrays[targets], where).astype(np.float32)
+            "targets": convert(arrays[targets], np.float32, where)
             if is_regression
             else check_labels(_flat(arrays[targets]), len(names or ()), where),
         }

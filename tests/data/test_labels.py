@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnjax.data.labels import check_labels, count_classes, narrow, numbered
+from nnjax.data.labels import check_labels, convert, count_classes, narrow, numbered
 from nnjax.errors import UserError
 
 
@@ -53,3 +53,31 @@ def test_narrow(given_, dtype):
 def test_what_is_no_number_is_refused(array):
     with pytest.raises(UserError, match=r"x is .*; it must hold real numbers"):
         narrow(array, "x")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([[5], [2**31]]), r"x holds 2147483648 at \[1, 0\]; .* that int32 can hold"),
+        (np.array([-(2**31) - 1]), "x holds -2147483649 at"),
+        (np.array([2**32], np.uint64), "x holds 4294967296 at .* that uint32 can hold"),
+        (np.array([0, 1e39]), r"x holds 1e\+39 at \[1\]; .* that float32 can hold"),
+        (np.array([np.nan], np.float16), "x holds nan at .* that float16 can hold"),
+        (np.array([0, -np.inf], np.float32), r"x holds -inf at \[1\]"),
+        (np.array(np.nan), "x holds nan; it must be a finite number"),
+    ],
+)
+def test_no_number_changes_without_a_word(array, message):
+    with pytest.raises(UserError, match=message):
+        narrow(array, "x")
+
+
+@pytest.mark.parametrize("array", [np.array([-(2**31), 2**31 - 1]), np.zeros((0, 2))])
+def test_what_fits_is_kept(array):
+    assert narrow(array, "x").tolist() == array.tolist()
+
+
+def test_large_whole_numbers_can_be_float32():
+    converted = convert(np.array([2**31, 2**63], np.uint64), np.float32, "y")
+    assert converted.dtype == np.float32
+    assert converted.tolist() == [2**31, 2**63]

@@ -50,7 +50,12 @@ def test_stored_splits_class_names_and_a_channel_for_grey_images(save):
 
 @pytest.mark.parametrize(
     ("targets", "options", "outputs"),
-    [(Y / 2, {}, 1), (X[:, :3], {}, 3), (Y, {"regression": True}, 1)],
+    [
+        (Y / 2, {}, 1),
+        (X[:, :3], {}, 3),
+        (Y, {"regression": True}, 1),
+        (Y + 2**31, {"regression": True}, 1),
+    ],
 )
 def test_regressions(save, targets, options, outputs):
     data = Npz(save(x=X, y=targets), test=0, **options).load()
@@ -72,6 +77,9 @@ def test_regressions(save, targets, options, outputs):
         ({"x": np.array(list("abcabc")), "y": Y}, {}, "must hold real numbers"),
         ({"x": X, "y": Y, "class_names": np.array(["a"])}, {"classes": 3}, "names 1"),
         ({"x": np.array([None] * 6), "y": Y}, {}, "cannot be read as an npz file of numbers"),
+        ({"x": X.astype(np.int64) + 2**40, "y": Y}, {}, "'x' of .* holds 1099511627776 at"),
+        ({"x": np.where(X == 5, np.nan, X), "y": Y}, {}, r"'x' of .* holds nan at \[1, 1\]"),
+        ({"x": X, "y": Y * 1e39}, {}, r"'y' of .* holds 1e\+39 at"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, {}, "split 'test' has examples"),
     ],
 )
