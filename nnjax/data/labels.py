@@ -13,25 +13,31 @@ def numbered(count: int) -> tuple[str, ...]:
 
 
 def count_classes(labels: np.ndarray, where: str | Path) -> int:
-    """Number of classes that non-negative integer labels (n,) show: the largest, plus one.
+    """Number of classes that labels (n,) show, counted from 0: the largest, plus one.
 
     Raises:
-      UserError: there is no label, or ``labels`` are not integers.
+      UserError: there is no label, or ``labels`` are numbers of another kind.
     """
-    if not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype.kind not in "biu":
         raise UserError(f"the labels in {where} are {labels.dtype}; class labels must be integers")
     if labels.size == 0:
         raise UserError(f"{where} holds no labels")
     return int(labels.max()) + 1
 
 
-def check_labels(labels: np.ndarray, classes: int, where: str | Path) -> np.ndarray:
-    """Returns integer labels (n,) as int32 if each is in 0 ... classes - 1.
+def check_labels(labels: np.ndarray, classes: int, where: str | Path, first: int = 0) -> np.ndarray:
+    """Returns integer or boolean labels (n,) as int32 if each is in 0 ... classes - 1.
+
+    Args:
+      labels: of examples that follow each other.
+      classes: number of classes.
+      where: describes, in the message, what holds them.
+      first: the place there of the first of them.
 
     Raises:
       UserError: a label is not one of the classes; the message names the first and ``where`` it is.
     """
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    if labels.ndim != 1 or labels.dtype.kind not in "biu":
         raise UserError(
             f"the labels in {where} are {labels.dtype} of shape {labels.shape}; "
             "class labels are one integer an example"
@@ -40,7 +46,7 @@ def check_labels(labels: np.ndarray, classes: int, where: str | Path) -> np.ndar
     if outside.size:
         place = int(outside[0])
         raise UserError(
-            f"label {labels[place]} of example {place} in {where} is outside the classes "
+            f"label {labels[place]} of example {first + place} in {where} is outside the classes "
             f"0 to {classes - 1}"
         )
     return labels.astype(np.int32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
 from nnjax.data.images import decode
-from nnjax.data.labels import narrow, numbered
+from nnjax.data.labels import check_labels, convert, narrow, numbered
 from nnjax.data.records import specify
 from nnjax.data.splits import ImageSplits
 from nnjax.data.stream import RecordStream, load_records
@@ -57,7 +57,8 @@ class Tfds(ImageSplits):
         """Inputs (n, ...), images as uint8; targets (n,) int32, or float32 for a regression.
 
         Raises:
-          UserError: the set is not there and cannot be prepared, or has no such features.
+          UserError: the set is not there and cannot be prepared, or has no such features, or a
+            label is none of the classes.
         """
         records, classes = self._open()
         # Examples are selected by their places; which stored split they are from goes with them.
@@ -85,8 +86,11 @@ class Tfds(ImageSplits):
         inputs, targets = self._features(builder)
         classes = self._class_names(features[targets], targets)
         read, decoders = self._reader(features[inputs], inputs)
+        count = None if classes is None else len(classes)
         records = {
-            split: TfdsRecords(source, inputs, targets, read, classes is not None)
+            split: TfdsRecords(
+                source, inputs, targets, read, count, f"'{split}' of tfds:{self.name}"
+            )
             for split, source in stored_splits(builder, self.name, decoders).items()
         }
         return records, classes
@@ -151,23 +155,32 @@ class TfdsRecords:
       inputs: the feature to learn from.
       targets: the feature to predict.
       read: turns a stored input into an array.
-      labels: whether the targets are class labels.
+      classes: number of classes; None for a regression.
+      where: describes the split in errors.
     """
 
     source: Sequence[Mapping[str, Any]]
     inputs: str
     targets: str
     read: Callable[[Any], np.ndarray]
-    labels: bool
+    classes: int | None
+    where: str
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         example = self.source[index]
-        dtype = np.int32 if self.labels else np.float32
-        targets = np.asarray(example[self.targets]).astype(dtype)
+        targets = self._read_targets(np.asarray(example[self.targets]), index)
         return {"inputs": self.read(example[self.inputs]), "targets": targets}
+
+    def _read_targets(self, stored: np.ndarray, index: int) -> np.ndarray:
+        if self.classes is None:
+            return convert(stored, np.float32, f"the target of example {index} in {self.where}")
+        if stored.ndim:
+            # Of a sequence, where -1 is padding.
+            return stored.astype(np.int32)
+        return check_labels(stored[None], self.classes, self.where, index)[0]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from nnjax.data import Dataset, Tfds, import_folder
+from nnjax.data.records import collect
+from nnjax.data.tfds import TfdsRecords
 from nnjax.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -48,6 +50,33 @@ def test_options_that_do_not_fit_are_refused(sets, options, message):
     with pytest.raises(UserError, match=message) as error:
         Tfds("mine", sets, **options).load()
     assert "\n" not in str(error.value)
+
+
+def records(targets, classes):
+    source = [{"x": np.zeros(2, np.float32), "y": target} for target in targets]
+    return TfdsRecords(source, "x", "y", np.asarray, classes, "'test' of tfds:mine")
+
+
+def test_targets_are_classes_sequences_of_them_or_numbers():
+    labels = collect(records([2, False, np.int64(1)], 3))["targets"]
+    assert (labels.tolist(), labels.dtype) == ([2, 0, 1], np.int32)
+    assert collect(records([[2, -1], [0, 1]], 3))["targets"].tolist() == [[2, -1], [0, 1]]
+    numbers = collect(records([2**31, 0.5], None))["targets"]
+    assert (numbers.tolist(), numbers.dtype) == ([2**31, 0.5], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("target", "classes", "message"),
+    [
+        (-1, 3, "label -1 of example 1 in 'test' of tfds:mine is outside the classes 0 to 2"),
+        (7, 3, "label 7 of example 1 in 'test' of tfds:mine is outside the classes"),
+        (np.nan, None, "the target of example 1 in 'test' of tfds:mine holds nan; it must be"),
+        (1e39, None, "the target of example 1 in 'test' of tfds:mine holds 1e"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(target, classes, message):
+    with pytest.raises(UserError, match=message):
+        collect(records([0, target], classes))
 
 
 def test_an_unknown_set_is_refused_with_the_nearest_name(tmp_path):
