@@ -11,6 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nnjax.data.augmentation import Augment
+from nnjax.data.labels import check_labels
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess, ids
 from nnjax.data.vocabulary import Vocabulary
@@ -128,6 +129,11 @@ class Dataset(Described):
       augment: applied to the inputs on the device before ``preprocess``, in training only.
       vocabulary: the words of the inputs, where these are ids.
       target_vocabulary: the words of what is predicted word by word.
+
+    Raises:
+      UserError: there is nothing to train on, a split lacks inputs or targets, holds something else
+        than arrays of numbers, or arrays that do not fit together, or a label is none of the
+        classes.
     """
 
     splits: Mapping[str, Batch]
@@ -139,10 +145,11 @@ class Dataset(Described):
 
     def __post_init__(self):
         for name, split in self.splits.items():
-            leaves = jax.tree.leaves_with_path(dict(split))
-            sizes = {path_name(path): len(array) for path, array in leaves}
-            if len(set(sizes.values())) != 1:
-                raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")
+            _check_arrays(split, name)
+            if self.classes is not None:
+                _check_targets(split, len(self.classes), name)
+        if not self.size("train"):
+            raise UserError("the data has no examples to train on; give it a split 'train'")
         shapes = {name: _shapes(split) for name, split in self.splits.items()}
         for name, one in shapes.items():
             if one != (first := next(iter(shapes.values()))):
@@ -206,6 +213,50 @@ class Dataset(Described):
         """
         del batch_size
         return epoch_order(self.size("train"), seed, epoch)
+
+
+def _check_arrays(split: Batch, name: str) -> None:
+    """Refuses a split that is not arrays of numbers of one length, inputs and targets among them.
+
+    Raises:
+      UserError: names the split and what is wrong with it.
+    """
+    if not {"inputs", "targets"} <= set(split):
+        raise UserError(
+            f"split '{name}' must hold the arrays inputs and targets; it holds {', '.join(split)}"
+        )
+    leaves = jax.tree.leaves_with_path(
+        dict(split), is_leaf=lambda part: not isinstance(part, Mapping)
+    )
+    for path, array in leaves:
+        if not _is_examples(array):
+            found = getattr(array, "dtype", f"a {type(array).__name__}")
+            raise UserError(
+                f"'{path_name(path)}' of split '{name}' is {found}; it must be an array of real "
+                "numbers, its first axis the examples"
+            )
+    sizes = {path_name(path): len(array) for path, array in leaves}
+    if len(set(sizes.values())) != 1:
+        raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")
+
+
+def _is_examples(array: Any) -> bool:
+    # Kind V are the numbers of 16 bits that NumPy itself does not know.
+    is_array = isinstance(array, np.ndarray | jax.Array)
+    return is_array and array.ndim > 0 and array.dtype.kind in "biufV"
+
+
+def _check_targets(split: Batch, classes: int, name: str) -> None:
+    """Refuses a label that is none of the classes.
+
+    Targets with more axes are of sequences, where -1 is padding, and under a mask any may be.
+
+    Raises:
+      UserError: names the split and the first such label.
+    """
+    targets = np.asarray(split["targets"])
+    if targets.ndim == 1 and targets.dtype.kind in "iu" and "mask" not in split:
+        check_labels(targets, classes, f"split '{name}'")
 
 
 def _shapes(arrays: Batch) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """Data in memory, and the padding of batches."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +37,54 @@ def test_arrays_of_one_split_must_be_of_one_length():
         Dataset({"train": {"inputs": np.zeros((3, 2)), "targets": np.zeros(4)}})
 
 
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({}, "no examples to train on; give it a split 'train'"),
+        ({"test": split(3, 2)}, "no examples to train on"),
+        ({"train": split(0, 2), "test": split(3, 2)}, "no examples to train on"),
+        ({"train": {"x": np.zeros((3, 2)), "y": np.zeros(3)}}, "inputs and targets; it holds x, y"),
+        ({"train": {**split(3), "inputs": [[1], [2], [3]]}}, "'inputs' of split 'train' is a list"),
+        (
+            {"train": {**split(3), "inputs": {"source": None}}},
+            r"'inputs\.source' of split 'train' is a NoneType; it must be an array of real numbers",
+        ),
+        (
+            {"train": {**split(3), "inputs": np.array([None] * 3)}},
+            "'inputs' of split 'train' is object",
+        ),
+        ({"train": {**split(3), "inputs": np.array(["a", "b", "c"])}}, "is <U1; it must be"),
+        ({"train": {**split(3), "targets": np.array(1)}}, "is int64; .* its first axis"),
+    ],
+)
+def test_splits_that_are_no_arrays_of_examples_are_refused(splits, message):
+    with pytest.raises(UserError, match=message):
+        Dataset(splits)
+
+
+@pytest.mark.parametrize("label", [-1, 2, 3])
+def test_a_label_outside_the_classes_is_refused(label):
+    targets = np.array([0, 1, label], np.int32)
+    splits = {"train": split(3, 2), "test": {**split(3, 2), "targets": targets}}
+    message = f"label {label} of example 2 in split 'test' is outside the classes 0 to 1"
+    with pytest.raises(UserError, match=message):
+        Dataset(splits, ("a", "b"))
+    assert Dataset(splits).size("test") == 3
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"inputs": np.zeros((2, 3)), "targets": np.array([[0, 1, -1], [1, -1, -1]])},
+        {"inputs": np.zeros((2, 3)), "targets": np.array([0, -1]), "mask": np.array([1, 0])},
+        {"inputs": jnp.zeros((2, 3), jnp.bfloat16), "targets": jnp.zeros((2, 2))},
+        {"inputs": np.zeros((2, 3), np.bool_), "targets": np.array([True, False])},
+    ],
+)
+def test_padding_masks_and_any_numbers_are_taken(arrays):
+    assert Dataset({"train": arrays}, ("a", "b")).size("train") == 2
+
+
 def test_splits_must_hold_examples_of_one_shape():
     with pytest.raises(UserError, match="split 'test' has examples of"):
         Dataset({"train": split(3, 28, 28, 1), "test": split(3, 32, 32, 1)})
@@ -50,15 +99,16 @@ def test_an_unknown_split_is_refused_and_has_no_examples():
 
 def test_batches_are_one_pass_in_order_and_of_one_size():
     inputs = np.arange(14, dtype=np.uint8).reshape(7, 2)
-    data = Dataset({"test": {"inputs": {"pixels": inputs}, "targets": np.arange(7)}})
+    examples = {"inputs": {"pixels": inputs}, "targets": np.arange(7)}
+    data = Dataset({"train": examples, "test": examples})
     batches = list(data.batches("test", 3))
     assert [len(batch["targets"]) for batch in batches] == [3, 3, 3]
     assert [batch["mask"].tolist() for batch in batches] == [[1, 1, 1], [1, 1, 1], [1, 0, 0]]
     pixels = np.concatenate([batch["inputs"]["pixels"] for batch in batches])
     np.testing.assert_array_equal(pixels[:7], inputs)
     assert pixels.dtype == np.uint8
-    with pytest.raises(UserError, match="no 'train' split, only test"):
-        next(data.batches("train", 3))
+    with pytest.raises(UserError, match="no 'validation' split, only train, test"):
+        next(data.batches("validation", 3))
 
 
 def test_example_is_the_shape_after_preprocessing():
