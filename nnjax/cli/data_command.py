@@ -37,6 +37,8 @@ def import_(
 ) -> None:
     """Writes a local set (idx files, images, npz, CIFAR-10 binaries) in TFDS format, as tfds:NAME.
 
+    Training images in folders are written shuffled; arrays keep their order.
+
     Args:
       name: the name of the set.
       from_: the folder that holds it.

@@ -17,6 +17,9 @@ from nnjax.errors import UserError, nearest
 SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 """The names that the folder of a split may have."""
 
+SEED = 0
+"""Shuffles images that lie class by class, unless another seed is given."""
+
 
 @dataclass(frozen=True)
 class ImageFolder(ImageSplits):
@@ -37,7 +40,7 @@ class ImageFolder(ImageSplits):
     size: tuple[int, int] | None = None
     channels: Literal[1, 3] = 3
     stream: bool = False
-    seed: int | None = field(default=0, kw_only=True)
+    seed: int | None = field(default=SEED, kw_only=True)
 
     def load(self) -> Dataset | RecordStream:
         """Images (n, height, width, channels) uint8, targets (n,) int32; in memory or a stream.

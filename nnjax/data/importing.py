@@ -11,9 +11,10 @@ import numpy as np
 from nnjax.data.cifar10 import CLASSES, read_binaries
 from nnjax.data.dataset import Batch
 from nnjax.data.idx import read_folder
-from nnjax.data.image_folder import find_images
+from nnjax.data.image_folder import SEED, find_images
 from nnjax.data.images import decode
 from nnjax.data.npz import read_npz
+from nnjax.data.splits import shuffled
 from nnjax.data.tfds import import_tfds, quiet
 from nnjax.errors import UserError
 
@@ -24,6 +25,10 @@ Arrays = Mapping[str, Batch]
 
 def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
     """Writes a set in TFDS format, whole or not at all; ``Tfds(name)`` loads it.
+
+    Arrays keep their order. Training images of a folder, which lie there class by class, are
+    written shuffled, so that the last of them, which ``Tfds`` tests on where there is no folder
+    ``test``, are of all classes: the same as those of ``ImageFolder``.
 
     Args:
       name: of the new set: lower-case letters, digits and underscores.
@@ -76,7 +81,7 @@ def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
         for path in split["inputs"]:
             # Before anything is written: every image must decode.
             decode(path, None, 3, str(path))
-    return stored, classes
+    return {**stored, "train": shuffled(stored["train"], SEED)}, classes
 
 
 def _one_npz(folder: Path) -> Path | None:
@@ -99,7 +104,7 @@ def _make_builder(
         tfds.core.GeneratorBasedBuilder,
         skip_registration=True,  # pyright: ignore[reportCallIssue]
     ):
-        """Examples in the order in which they lie in the files."""
+        """Examples in the order given, which is that in which they are read."""
 
         VERSION = tfds.core.Version(VERSION)
 

@@ -82,10 +82,7 @@ class Selection:
         """Takes the examples of each split from what is stored; without a seed, without copying."""
         places = self.places({name: _length(arrays) for name, arrays in stored.items()})
         if self.seed is not None:
-            check_number("seed", self.seed, at_least=0, below=SEEDS)
-            order = np.random.default_rng(self.seed).permutation(_length(stored["train"]))
-            shuffled = {name: array[order] for name, array in stored["train"].items()}
-            stored = {**stored, "train": shuffled}
+            stored = {**stored, "train": shuffled(stored["train"], self.seed)}
         return {
             name: {key: array[where] for key, array in stored[origin].items()}
             for name, (origin, where) in places.items()
@@ -172,6 +169,17 @@ class ImageSplits(Splits):
             check_images((1, *stored["inputs"].shape), "expand_shifts needs")
             spec = dataclasses.replace(spec, sizes={**spec.sizes, "train": 5 * spec.size("train")})
         return dataclasses.replace(spec, augment=self.augment)
+
+
+def shuffled(arrays: Batch, seed: int) -> Batch:
+    """The examples of a stored split in the order that a seed draws.
+
+    Raises:
+      UserError: the seed is out of range, or the arrays differ in length.
+    """
+    check_number("seed", seed, at_least=0, below=SEEDS)
+    order = np.random.default_rng(seed).permutation(_length(arrays))
+    return {name: array[order] for name, array in arrays.items()}
 
 
 def _length(arrays: Batch) -> int:

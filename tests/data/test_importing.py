@@ -111,8 +111,21 @@ def test_images_of_mixed_size(source, sets):
     with pytest.raises(UserError, match=r"--data\.size"):
         Tfds("my_photos", sets).load()
     for channels in (1, 3):
-        given = {"size": (4, 4), "channels": channels, "seed": 0}
+        given = {"size": (4, 4), "channels": channels}
         same(Tfds("my_photos", sets, **given).load(), ImageFolder(source, **given).load())
+
+
+def test_images_of_all_classes_are_in_every_split(source, sets):
+    for place, name in enumerate(["ant", "bee", "cow"]):
+        (source / name).mkdir()
+        for index in range(10):
+            pixels = np.full((2, 2, 3), 10 * place + index, np.uint8)
+            Image.fromarray(pixels).save(source / name / f"{index}.png")
+    import_folder("my_animals", source, sets)
+    data = Tfds("my_animals", sets).load()
+    same(data, ImageFolder(source).load())
+    for name in ("train", "test"):
+        assert set(data.split(name)["targets"]) == {0, 1, 2}  # pyright: ignore
 
 
 def write_damaged(folder):
