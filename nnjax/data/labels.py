@@ -6,23 +6,39 @@ import numpy as np
 
 from nnjax.errors import UserError
 
+MANY = 100_000
+"""More classes than this are not taken from labels that are fewer than the classes themselves."""
+
 
 def numbered(count: int) -> tuple[str, ...]:
     """The names "0", "1" ... of ``count`` classes that have no others."""
     return tuple(str(index) for index in range(count))
 
 
-def count_classes(labels: np.ndarray, where: str | Path) -> int:
+def count_classes(labels: np.ndarray, where: str | Path, otherwise: str = "") -> int:
     """Number of classes that labels (n,) show, counted from 0: the largest, plus one.
 
+    Args:
+      labels: of all training examples.
+      where: describes, in the message, what holds them.
+      otherwise: what else can be done about labels that are too large; ends the message.
+
     Raises:
-      UserError: there is no label, or ``labels`` are numbers of another kind.
+      UserError: there is no label, ``labels`` are numbers of another kind, or one of them is so
+        large that it can hardly count classes from 0: an identifier, perhaps.
     """
     if labels.dtype.kind not in "biu":
         raise UserError(f"the labels in {where} are {labels.dtype}; class labels must be integers")
     if labels.size == 0:
         raise UserError(f"{where} holds no labels")
-    return int(labels.max()) + 1
+    classes = int(labels.max()) + 1
+    if classes > max(MANY, labels.size):
+        raise UserError(
+            f"label {classes - 1} in {where} would make {classes:,} classes of {labels.size:,} "
+            f"labels; number the classes from 0, or say how many there are with --data.classes"
+            f"{otherwise}"
+        )
+    return classes
 
 
 def check_labels(labels: np.ndarray, classes: int, where: str | Path, first: int = 0) -> np.ndarray:

@@ -80,7 +80,8 @@ def read_npz(
     if not is_regression and names is None:
         key = pairs["train"][1]
         labels = _flat(arrays[key])
-        names = numbered(count_classes(labels, f"'{key}' of {path}"))
+        otherwise = ", or learn numbers with --data.regression"
+        names = numbered(count_classes(labels, f"'{key}' of {path}", otherwise))
     stored = {}
     for split, (inputs, targets) in pairs.items():
         where = f"'{targets}' of {path}"

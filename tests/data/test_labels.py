@@ -31,6 +31,17 @@ def test_classes_are_counted_and_numbered():
     assert numbered(3) == ("0", "1", "2")
 
 
+@pytest.mark.parametrize(("largest", "examples"), [(99_999, 1), (200_000, 200_001)])
+def test_as_many_classes_as_there_may_be(largest, examples):
+    assert count_classes(np.arange(largest - examples + 1, largest + 1), "file") == largest + 1
+
+
+@pytest.mark.parametrize("label", [100_000, 39_000_000_000])
+def test_labels_too_large_to_count_classes_are_refused(label):
+    with pytest.raises(UserError, match=f"label {label} in file would make .* of 2 labels; number"):
+        count_classes(np.array([0, label]), "file")
+
+
 @pytest.mark.parametrize(
     ("given_", "dtype"),
     [

@@ -79,6 +79,7 @@ def test_regressions(save, targets, options, outputs):
         ({"x": np.array([None] * 6), "y": Y}, {}, "cannot be read as an npz file of numbers"),
         ({"x": X.astype(np.int64) + 2**40, "y": Y}, {}, "'x' of .* holds 1099511627776 at"),
         ({"x": np.where(X == 5, np.nan, X), "y": Y}, {}, r"'x' of .* holds nan at \[1, 1\]"),
+        ({"x": X, "y": Y * 10**10}, {}, r"label 20000000000 in 'y' of .*--data\.regression"),
         ({"x": X, "y": Y * 1e39}, {}, r"'y' of .* holds 1e\+39 at"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, {}, "split 'test' has examples"),
     ],
