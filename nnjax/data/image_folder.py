@@ -1,6 +1,7 @@
 """Images in folders named like their classes."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -125,8 +126,8 @@ def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
       names of the classes, sorted.
 
     Raises:
-      UserError: there is no folder, or no image in a class, or a class that the training split does
-        not have.
+      UserError: there is no folder, or one that cannot be read, or fewer than two classes, or no
+        image in a class, or a class that the training split does not have.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; give another with --data.path")
@@ -141,7 +142,13 @@ def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
     classes = tuple(_subfolders(places["train"]))
     if not classes:
         raise UserError(f"{places['train']} has no folders of images, one for each class")
-    return {split: _files(place, classes) for split, place in places.items()}, classes
+    stored = {split: _files(place, classes) for split, place in places.items()}
+    if len(classes) == 1:
+        raise UserError(
+            f"{places['train']} holds one class only, {classes[0]}; put the images of each class "
+            "into a folder of its own"
+        )
+    return stored, classes
 
 
 def _files(folder: Path, classes: tuple[str, ...]) -> Batch:
@@ -151,11 +158,7 @@ def _files(folder: Path, classes: tuple[str, ...]) -> Batch:
         if name not in classes:
             raise UserError(f"{folder / name} is no class of the training images"
                             f"{nearest(name, classes)}")  # fmt: skip
-        files = sorted(
-            path
-            for path in (folder / name).rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        )
+        files = _images(folder / name)
         if not files:
             kinds = " ".join(SUFFIXES)
             raise UserError(f"{folder / name} holds no images, files with one of {kinds}")
@@ -168,7 +171,22 @@ def _files(folder: Path, classes: tuple[str, ...]) -> Batch:
     return {"inputs": found, "targets": np.array(targets, np.int32)}
 
 
-def _subfolders(folder: Path) -> list[str]:
+def _images(folder: Path) -> list[Path]:
+    found = (Path(place, name) for place, _, names in _walk(folder) for name in names)
     return sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+        path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
+
+
+def _subfolders(folder: Path) -> list[str]:
+    _, names, _ = next(_walk(folder))
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """``os.walk``, which would pass over folders that may not be read."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+    return os.walk(folder, onerror=refuse)

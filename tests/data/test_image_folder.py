@@ -1,5 +1,6 @@
 """Images in folders, decoded at once or while training."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -116,18 +117,34 @@ def test_images_of_mixed_size_are_refused_unless_a_size_is_given(folder):
         (lambda folder: None, {"standardise": True, "stream": True}, "standardise=True reads all"),
         (lambda folder: None, {"expand_shifts": True, "stream": True}, "data in memory"),
         (lambda folder: None, {"train": 9}, "train=9 asks for more"),
-        (lambda folder: save(folder / "train/ant/1.png") is save, {"size": (2, 2)}, None),
+        (lambda folder: save(folder / "train/ant/1.png"), {}, "train holds one class only, ant;"),
     ],
 )
 def test_bad_folders_and_options_are_refused(folder, damage, options, message):
     damage(folder)
-    if message is None:
-        # A folder "train" takes the place of the classes beside it.
-        assert ImageFolder(folder, test=0, **options).load().classes == ("ant",)
-        return
     with pytest.raises(UserError, match=message) as error:
         ImageFolder(folder, **options).load()
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_train_takes_the_place_of_the_classes_beside_it(folder):
+    for name in ("dog", "eel"):
+        save(folder / "train" / name / "1.png")
+    assert ImageFolder(folder, test=0).load().classes == ("dog", "eel")
+
+
+@pytest.mark.parametrize("name", [".", "bee", "ant/sub"])
+def test_a_folder_that_may_not_be_read_is_named(folder, monkeypatch, name):
+    forbidden, scandir = folder / name, os.scandir
+
+    def refuse(path):
+        if Path(path) == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=f"{forbidden} cannot be read: Permission denied"):
+        ImageFolder(folder).load()
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -129,10 +129,10 @@ def test_images_of_all_classes_are_in_every_split(source, sets):
 
 
 def write_damaged(folder):
-    for index in range(3):
-        (folder / "ant").mkdir(exist_ok=True)
-        Image.fromarray(IMAGES[0]).save(folder / "ant" / f"{index}.png")
-    (folder / "ant" / "2.png").write_bytes(b"none")
+    for name in ("ant", "bee"):
+        (folder / name).mkdir()
+        Image.fromarray(IMAGES[0]).save(folder / name / "1.png")
+    (folder / "bee" / "1.png").write_bytes(b"none")
 
 
 @pytest.mark.parametrize(
