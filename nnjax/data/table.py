@@ -50,7 +50,10 @@ class Csv(Splits):
         targets = self.targets or train.header[-1:]
         inputs = self.inputs or tuple(name for name in train.header if name not in targets)
         if not inputs:
-            raise UserError(f"{train.path} has no column beside {', '.join(targets)} to learn from")
+            raise UserError(
+                f"{train.path} has no column beside {', '.join(targets)} to learn from "
+                f"(separated by '{self.delimiter}'); give another separator with --data.delimiter"
+            )
         classes = self._classes(train, targets)
         stored: dict[str, Batch] = {
             split: {

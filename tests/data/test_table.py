@@ -101,6 +101,7 @@ def test_written_numbers_are_read_exactly(tmp_path_factory, table):
         ("a,b\n1,2\n", {"targets": ("B",)}, "has no column 'B'"),
         ("length,b\n1,2\n", {"inputs": ("lenght",)}, "did you mean 'length'"),
         ("a\n1\n", {}, "no column beside a to learn from"),
+        ("a;b\n1;2\n", {}, r"beside a;b to .* by ','\); .*--data\.delimiter"),
         ("a,b,c\n1,x,y\n", {"targets": ("b", "c")}, "one column of targets, not b, c"),
         ("a,b\n1,x\n", {"task": "regression"}, "column 'b' on line 2"),
         ("a,b\n1,2\n", {"delimiter": ""}, "must be one character"),
