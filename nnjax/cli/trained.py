@@ -57,12 +57,13 @@ def read_lines() -> list[str]:
     if sys.stdin.isatty():
         warn("reading standard input; end it with Ctrl-D")
     try:
-        lines = sys.stdin.read().splitlines()
+        text = sys.stdin.read()
     except UnicodeDecodeError as error:
         raise UserError(
             f"standard input is not UTF-8: byte {error.object[error.start]:#04x} at offset "
             f"{error.start}; convert it, with iconv say"
         ) from None
-    if not lines:
+    if not text:
         raise UserError("standard input is empty; pipe text in, a line each")
-    return lines
+    # Not splitlines: a form feed within a text ends no line.
+    return text.removesuffix("\n").split("\n")

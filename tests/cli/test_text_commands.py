@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnjax.cli.main import main
+from nnjax.cli.trained import read_lines
 from nnjax.data import Addition, LabelledText, Text
 from nnjax.layers.cells import GRUCell, LSTMCell
 from nnjax.layers.recurrent import Recurrent
@@ -134,6 +135,11 @@ def test_what_does_not_fit_is_refused(command, run, options, message, request, m
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_only_a_newline_ends_a_line(monkeypatch):
+    given(monkeypatch, "apple\x0cpear\u2028plum\n\nsaw")
+    assert read_lines() == ["apple\x0cpear\u2028plum", "", "saw"]
 
 
 def test_input_that_is_empty_or_not_text_is_refused(fruits, monkeypatch, capsys):
