@@ -324,10 +324,12 @@ class _Loop:
             self.save()
 
     def save(self) -> None:
-        """Saves a checkpoint, in the background."""
+        """Saves a checkpoint, in the background; one that has diverged would displace good ones."""
         checkpoints = self.checkpoints
         if not checkpoints:
             return
+        if not snapshot.is_sound(self.carry.state):
+            self._diverge(self.step)
         meta = {
             "standing": dataclasses.asdict(self.standing),
             "seconds": self._seconds(),

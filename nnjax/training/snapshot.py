@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 
 from nnjax.data.dataset import Known
@@ -31,6 +33,19 @@ def initial_carry(learner: Any, data: Known, training: Training, mesh: Mesh) -> 
 def tree(carry: updates.Carry, best_state: State | None) -> dict[str, Any]:
     """The arrays of a checkpoint; ``best`` is empty where no metric is monitored."""
     return {"carry": carry, "best": {} if best_state is None else best_state}
+
+
+def is_sound(state: State) -> bool:
+    """Whether a state is worth keeping: its parameters are numbers, with squares that are, too.
+
+    The loss of an update is that before it, so what the newest update did shows only here. Larger
+    parameters are still finite, but no loss of theirs is. Of several processes all must call this.
+    """
+    # On the host, where nothing need be compiled; a checkpoint is copied there anyway.
+    leaves = jax.tree.leaves(jax.device_get(devices.local(state.params)))
+    numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    with np.errstate(all="ignore"):
+        return all(np.isfinite(np.linalg.norm(np.float32(leaf))) for leaf in numbers)
 
 
 def abstract(arrays: Any) -> Any:

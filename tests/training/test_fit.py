@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -263,6 +265,39 @@ def test_the_last_good_checkpoint_is_named(tmp_path):
     wild = Supervised(LEARNER.model, optimizer=Adam(learning_rate=1e38))
     with pytest.raises(Diverged, match=r"last good checkpoint: step 10 in .*checkpoints"):
         train(wild, run=run, resume=True, epochs=50)
+
+
+@pytest.mark.parametrize("rate", [1e25, 3e38])
+def test_a_checkpoint_is_never_of_a_diverged_state(tmp_path, rate):
+    """The loss of the update that breaks the parameters is that before it, and finite."""
+    run = make_run(tmp_path, steps=2)
+    train(run=run, steps=2, keep_checkpoints=1)
+    wild = Supervised(LEARNER.model, optimizer=Adam(learning_rate=rate))
+    with pytest.raises(Diverged, match=r"at step 3; .* \(last good checkpoint: step 2 in"):
+        train(wild, run=run, resume=True, steps=9, checkpoint_seconds=0, keep_checkpoints=1)
+    assert [path.name for path in run.checkpoints.iterdir()] == ["2"]
+
+
+def test_a_signal_does_not_save_a_diverged_state(tmp_path):
+    wild = Supervised(LEARNER.model, optimizer=SGD(learning_rate=3e38))
+    run = make_run(tmp_path, wild, steps=9)
+
+    class Interrupting:
+        def update(self, **report):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Diverged, match=r"at step 1; .* \(no checkpoint was saved before"):
+        fit(wild, DATA, Training(steps=9, batch_size=10), run=run, progress=Interrupting())
+    assert run.read_summary()["status"] == "diverged"
+
+
+def test_the_last_checkpoint_is_not_of_a_diverged_state(tmp_path):
+    """With the best state as the result, the metrics of the last one do not show it."""
+    run = make_run(tmp_path, epochs=1)
+    train(run=run, epochs=1, monitor="validation loss")
+    wild = Supervised(LEARNER.model, optimizer=Adam(learning_rate=3e38))
+    with pytest.raises(Diverged, match=r"at step 6; .* \(last good checkpoint: step 5 in"):
+        train(wild, run=run, resume=True, steps=6, monitor="validation loss")
 
 
 def test_the_accuracy_of_a_regression():
