@@ -1,6 +1,7 @@
 """The error that people can cause, and the sentence that helps them out of it."""
 
 import difflib
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -13,6 +14,11 @@ class UserError(Exception):
     The command line prints the message alone and exits with a non-zero status. Library code
     raises it where a person, not a program, is at fault.
     """
+
+
+def warn(message: str) -> None:
+    """Tells something on stderr, where it does not mix with results."""
+    print(f"nnjax: {message}", file=sys.stderr)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

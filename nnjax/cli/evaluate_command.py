@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
+from nnjax.errors import warn
 
 MOST_CLASSES = 30
 MOST_CONFUSIONS = 10
@@ -29,7 +30,7 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     console = Console()
     opened = open_run(run)
     data = opened.load_data()
-    learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
+    learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     evaluator = Evaluator(learner, data, make_mesh(1))
     measured = {split: evaluator(state, split) for split in SPLITS if data.size(split)}
     heading = f"{opened.run.directory}, parameters of step {step:,}\n"

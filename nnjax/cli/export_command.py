@@ -8,6 +8,7 @@ from rich.console import Console
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
+from nnjax.errors import warn
 
 
 def export(
@@ -26,7 +27,7 @@ def export(
     console = Console()
     opened = open_run(run)
     data = opened.load_data()
-    learner, state, step = read_trained(opened.experiment, opened.run, data, console.print)
+    learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     folder = to or opened.run.directory / "export"
     files = write(learner, state, data, folder, overwrite=overwrite)
     console.print(f"step {step:,}, reloaded to the same predictions:")

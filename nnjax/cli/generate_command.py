@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import tyro
 
 from nnjax.cli.options import call_with_options
-from nnjax.cli.trained import Trained, open_trained, warn
-from nnjax.errors import UserError
+from nnjax.cli.trained import Trained, open_trained
+from nnjax.errors import UserError, warn
 from nnjax.traced import check_number
 
 

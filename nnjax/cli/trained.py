@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnjax.cli.runs import open_run
-from nnjax.errors import UserError
+from nnjax.errors import UserError, warn
 from nnjax.learners.state import State
 
 
@@ -39,11 +39,6 @@ def open_trained(directory: Path) -> Trained:
     data = opened.run.read_data() or opened.load_data()
     learner, state, _ = read_trained(opened.experiment, opened.run, data, warn)
     return Trained(opened.run.directory, learner, state, data, opened.experiment)
-
-
-def warn(message: str) -> None:
-    """Tells something on stderr, where it does not mix with what is generated."""
-    print(f"nnjax: {message}", file=sys.stderr)
 
 
 def read_lines() -> list[str]:

@@ -6,8 +6,8 @@ from typing import Annotated
 import tyro
 
 from nnjax.cli.options import call_with_options
-from nnjax.cli.trained import Trained, open_trained, read_lines, warn
-from nnjax.errors import UserError
+from nnjax.cli.trained import Trained, open_trained, read_lines
+from nnjax.errors import UserError, warn
 
 BATCH = 64
 """Sentences translated at once."""

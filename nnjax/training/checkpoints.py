@@ -116,8 +116,8 @@ class Checkpoints:
           (step, tree, meta), or None where nothing was ever saved.
 
         Raises:
-          UserError: every checkpoint is damaged, there is none of ``step``, or it holds other
-            arrays than ``abstract``.
+          UserError: every checkpoint is damaged, there is none of ``step``, it holds other arrays
+            than ``abstract``, or the system does not let it be read.
         """
         self.wait()
         steps = sorted(self._steps(), reverse=True)
@@ -126,22 +126,23 @@ class Checkpoints:
             raise UserError(
                 f"there is no checkpoint of step {step} in {self._directory}; there are: {present}"
             )
-        candidates = steps if step is None else [step]
-        for candidate in candidates:
+        damages: dict[int, str] = {}
+        for candidate in steps if step is None else [step]:
             try:
                 arrays, record = self._read(candidate, abstract)
             except _Damaged as damage:
                 self._damaged.add(candidate)
-                message = f"the checkpoint of step {candidate} is damaged ({damage})"
-                if candidate == candidates[-1]:
-                    break
-                on_fallback(f"{message}; falling back to the one before it")
-            else:
-                return candidate, _place(abstract, arrays, record["leaves"]), record["meta"]
-        if not candidates:
+                damages[candidate] = str(damage)
+                continue
+            for damaged, why in damages.items():
+                sentence = f"the checkpoint of step {damaged} is damaged ({why})"
+                on_fallback(f"{sentence}; falling back to the one before it")
+            return candidate, _place(abstract, arrays, record["leaves"]), record["meta"]
+        if not damages:
             return None
         which = "every checkpoint" if step is None else f"the checkpoint of step {step}"
-        raise UserError(f"{which} in {self._directory} is damaged; start the run anew")
+        why = damages[min(damages)]
+        raise UserError(f"{which} in {self._directory} is damaged ({why}); start the run anew")
 
     def wait(self) -> None:
         """Waits until what is being saved is complete.

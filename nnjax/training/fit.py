@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from nnjax import metrics, parameters
 from nnjax.data.dataset import SPLITS, Dataset, Stream
-from nnjax.errors import UserError
+from nnjax.errors import UserError, warn
 from nnjax.learners.state import State
 from nnjax.training import agreement, best, devices, fingerprint, snapshot, updates
 from nnjax.training.checkpoints import Checkpoints, import_in_background
@@ -141,24 +141,28 @@ class _Loop:
 
     def begin(self, resume: bool) -> None:
         """Restores the newest checkpoint, where there is one to resume from, and compiles."""
-        # Nothing is saved yet: without a checkpoint a run resumes from its seed.
+        run = self.run
+        if run:
+            agreement.together(lambda: run.record_data(self.data))
         if resume:
             self._restore()
-        if self.run:
-            run = self.run
-            agreement.together(lambda: run.record_data(self.data))
-            run.write_summary({"status": "running"})
-            if run.keeps:
-                self.tensorboard = TensorBoard(run.tensorboard, after_step=self.step)
         self.compile_seconds = self.feed.compile(self.carry)
-        if self.run:
+        if run:
+            self._go_on_record(run, resume)
             import_in_background()
 
+    def _go_on_record(self, run: Run, resume: bool) -> None:
+        """Begins to write; only now, as a run that is refused must keep its records as they are."""
+        # Nothing is saved yet: without a checkpoint a run resumes from its seed.
+        if resume:
+            run.truncate_metrics(self.step)
+        run.write_summary({"status": "running"})
+        if run.keeps:
+            self.tensorboard = TensorBoard(run.tensorboard, after_step=self.step)
+
     def _restore(self) -> None:
-        assert self.run is not None
         restored = self._read_checkpoint()
         if restored is None:
-            self.run.truncate_metrics(0)
             self._note("no checkpoint was saved yet; starting from the beginning")
             return
         self.step, tree, meta = restored
@@ -167,18 +171,21 @@ class _Loop:
         self.standing = best.Standing(**meta["standing"])
         self.earlier_seconds = meta["seconds"]
         self.feed.seek(meta["position"])
-        self.run.truncate_metrics(self.step)
         self._note(f"resumed at step {self.step:,}")
 
     def _read_checkpoint(self) -> tuple[int, Any, dict[str, Any]] | None:
         """The newest checkpoint that is whole; of several processes the first finds which it is."""
-        checkpoints, wanted = self.checkpoints, snapshot.abstract(self._arrays())
+        run, checkpoints = self.run, self.checkpoints
+        wanted = snapshot.abstract(self._arrays())
+        assert run is not None
         assert checkpoints is not None
         found = None
 
         def find() -> int | None:
             nonlocal found
-            found = checkpoints.restore(wanted, on_fallback=self._note)
+            found = checkpoints.restore(wanted, on_fallback=warn)
+            if found is None:
+                _check_never_saved(run)
             return found and found[0]
 
         step = agreement.by_first(find)
@@ -394,3 +401,19 @@ class _Loop:
     def _note(self, message: str) -> None:
         if self.progress:
             self.progress.note(message)
+
+
+def _check_never_saved(run: Run) -> None:
+    """Says that the metrics of a run without a checkpoint will be replaced, by the same as before.
+
+    Raises:
+      UserError: there is not even the folder of its checkpoints, which every run begins with.
+    """
+    if not run.read_metrics():
+        return
+    if not run.checkpoints.is_dir():
+        raise UserError(
+            f"the checkpoints of run {run.directory} are gone, there is no {run.checkpoints}; put "
+            "them back, or make that folder anew to train from the beginning"
+        )
+    warn(f"there is no checkpoint in {run.checkpoints}; training anew replaces the metrics")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -329,6 +330,38 @@ def test_resumed_without_a_checkpoint_it_starts_again(tmp_path):
     resumed = train(run=run, epochs=2, resume=True)
     assert_same_bits(resumed.state, train(epochs=2).state)
     assert [record["step"] for record in run.read_metrics()] == [5, 5, 10, 10]
+
+
+def test_metrics_on_record_are_replaced_with_a_word(tmp_path, capsys):
+    run = make_run(tmp_path, epochs=1)
+    train(run=run, epochs=1, resume=True)
+    assert capsys.readouterr().err == ""
+    shutil.rmtree(run.checkpoints)
+    run.checkpoints.mkdir()
+    train(run=run, epochs=1, resume=True)
+    assert "training anew replaces the metrics" in capsys.readouterr().err
+
+
+def test_a_run_whose_checkpoints_are_gone_is_left_as_it_is(tmp_path):
+    run = make_run(tmp_path, epochs=1)
+    train(run=run, epochs=1)
+    metrics = (run.directory / "metrics.jsonl").read_bytes()
+    shutil.rmtree(run.checkpoints)
+    with pytest.raises(UserError, match=r"are gone, there is no .*checkpoints; put them back"):
+        train(run=run, epochs=1, resume=True)
+    assert (run.directory / "metrics.jsonl").read_bytes() == metrics
+
+
+def test_what_a_refused_run_leaves_on_record(tmp_path):
+    run = make_run(tmp_path, epochs=2)
+    train(run=run, epochs=1)
+    run.append_metrics({"step": 9, "split": "train"})
+    metrics = (run.directory / "metrics.jsonl").read_bytes()
+    fewer = Dataset({**DATA.splits, "train": split(EXAMPLES - 1, 0)}, DATA.classes)
+    with pytest.raises(UserError, match="has 49 examples, the run began with 50"):
+        train(data=fewer, run=run, epochs=2, resume=True)
+    assert (run.directory / "metrics.jsonl").read_bytes() == metrics
+    assert run.status == "finished"
 
 
 def test_a_damaged_last_checkpoint_is_replaced(tmp_path):
