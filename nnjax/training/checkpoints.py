@@ -9,6 +9,7 @@ Of several processes that make one run, each calls :meth:`Checkpoints.save` and
 and a checkpoint does not show how many there were. Each reads for itself.
 """
 
+import errno
 import functools
 import json
 import os
@@ -244,18 +245,33 @@ class Checkpoints:
         return arrays, record
 
     def _load(self, step: int, item: str, how: Any) -> Any:
-        try:
+        with _reading(self._directory / str(step)):
             manager = self._manager or self._open()
             return manager.restore(step, args=_orbax().args.Composite(**{item: how}))[item]
-        except UserError:
-            raise
-        # A damaged file can make Orbax and TensorStore raise anything.
-        except Exception as error:
-            raise _Damaged(_reason(error)) from error
 
 
 class _Damaged(Exception):
     """A checkpoint is not what was saved."""
+
+
+@contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    """Tells a checkpoint that is damaged from one that the system does not let be read.
+
+    Raises:
+      _Damaged: something is missing, or not what was saved.
+      UserError: the file may not be read, the disk fails and the like.
+    """
+    try:
+        yield
+    # A damaged file can make Orbax and TensorStore raise anything.
+    except Exception as error:
+        if _system_error(error) in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise _Damaged(_reason(error)) from error
+        raise UserError(
+            f"cannot read the checkpoint {checkpoint}: {_reason(error)}; it may be whole, so make "
+            "it readable and try again"
+        ) from error
 
 
 # Orbax -------------------------------------------------------------------------------------------
@@ -323,10 +339,18 @@ def _reason(error: BaseException) -> str:
     """The gist of an error in a few words: the system's, where it is a system error."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    text = str(error).strip() or type(error).__name__
-    # TensorStore ends with the system's number: "... No space left on device [os_error_code='28']".
-    system = re.search(r"(?:os_error_code=|OS error )'?(\d+)", text)
-    return os.strerror(int(system[1])) if system else text.splitlines()[0][:120]
+    if (number := _system_error(error)) is not None:
+        return os.strerror(number)
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+
+
+def _system_error(error: BaseException) -> int | None:
+    """The system's number of an error, such as ``errno.ENOSPC``; None where it has none."""
+    if isinstance(error, OSError):
+        return error.errno
+    # TensorStore ends with it: "... No space left on device [os_error_code='28']".
+    found = re.search(r"(?:os_error_code=|OS error )'?(\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 # Arrays ------------------------------------------------------------------------------------------
@@ -422,12 +446,11 @@ def _check_files(directory: Path) -> None:
 
     Raises:
       _Damaged: a file is missing or differs.
+      UserError: a file may not be read.
     """
-    try:
+    with _reading(directory.parent):
         checksums = json.loads((directory / CHECKSUMS).read_bytes())
         changed = [name for name, crc in checksums.items() if _checksum(directory / name) != crc]
-    except (OSError, ValueError, AttributeError) as error:
-        raise _Damaged(_reason(error)) from error
     if changed:
         raise _Damaged(f"{changed[0]} has another checksum")
 

@@ -1,5 +1,6 @@
 """Checkpoints: exact, never silently wrong, whatever dies or breaks in between."""
 
+import errno
 import os
 import random
 import resource
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import orbax.checkpoint
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
@@ -229,6 +231,31 @@ def test_missing_parts(tmp_path):
     shutil.rmtree(tmp_path / "20")
     (tmp_path / "20").mkdir()
     assert restore(tmp_path)[0] == 10
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "Permission denied", "somewhere"),
+        OSError(errno.EMFILE, "Too many open files"),
+        ValueError("Error reading: Input/output error [os_error_code='5']"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("owner", "function"),
+    [(orbax.checkpoint.CheckpointManager, "restore"), (Path, "read_bytes")],
+)
+def test_what_may_not_be_read_is_not_damaged(tmp_path, monkeypatch, error, owner, function):
+    save_steps(tmp_path, 10, 20)
+
+    def refuse(*arguments, **options):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, function, refuse)
+        with pytest.raises(UserError, match=r"cannot read .*/20: (Perm|Too many|Input/output)"):
+            restore(tmp_path, on_fallback=pytest.fail)
+    assert restore(tmp_path, on_fallback=pytest.fail)[0] == 20
 
 
 def test_all_damaged(tmp_path):
