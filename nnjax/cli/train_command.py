@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Any
 
 from nnjax.cli import files, seeds
-from nnjax.errors import UserError
 
 USAGE = """usage: nnjax train CONFIG [OPTIONS]
 
@@ -63,8 +62,9 @@ def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) ->
         execute(script, experiment, made, quiet=options.quiet)
     except Interrupted:
         raise
-    except UserError:
-        # Options that do not fit the data or the machine leave nothing in the way of the next try.
+    except Exception:
+        # Options that do not fit the data or the machine, and slips in a file of one's own, leave
+        # nothing in the way of the next try.
         if made.keeps and made.status == "running":
             made.remove_unused()
         raise

@@ -108,7 +108,7 @@ class Run:
         directory: Path,
         config_file: Path | None,
     ) -> "Run":
-        _check_free(directory, data)
+        _check_free(directory, data, config_file)
         run = cls(directory, name)
         try:
             run._write(config, data, config_file)
@@ -362,7 +362,7 @@ def _check_seen(directory: Path) -> None:
 # Room for a new run ------------------------------------------------------------------------------
 
 
-def _check_free(directory: Path, data: dict[str, Any]) -> None:
+def _check_free(directory: Path, data: dict[str, Any], config_file: Path | None) -> None:
     """Raises a UserError where a directory cannot take a new run of the config ``data``."""
     if directory.exists() and not directory.is_dir():
         raise UserError(f"the run directory {directory} is a file; choose another --run-dir")
@@ -373,6 +373,12 @@ def _check_free(directory: Path, data: dict[str, Any]) -> None:
             f"{directory} is not empty and holds no run; choose another --run-dir or empty it"
         )
     differing = list(_differences(json_files.read(directory / CONFIG), data))
+    if not differing and not _is_copy(directory / CONFIG_FILE, config_file):
+        raise UserError(
+            f"{directory} holds a run of {config_file} as it was before, which `nnjax resume "
+            f"{directory}` goes on with; copy the file over {directory / CONFIG_FILE} first, or "
+            "choose another --run-dir"
+        )
     if not differing:
         raise UserError(
             f"{directory} holds a run of this config already; go on with it by "
@@ -382,6 +388,13 @@ def _check_free(directory: Path, data: dict[str, Any]) -> None:
     raise UserError(
         f"{directory} holds a run of another config ({shown}); choose another --run-dir"
     )
+
+
+def _is_copy(copy: Path, config_file: Path | None) -> bool:
+    """Whether a run's copy of the user's file, where there are both, is what the file is now."""
+    if config_file is None or not copy.is_file():
+        return True
+    return copy.read_bytes() == config_file.read_bytes()
 
 
 def _is_skeleton(directory: Path, besides: tuple[str, ...] = ()) -> bool:

@@ -135,6 +135,17 @@ def test_a_refused_run_directory_can_be_used_again(config_file, refused, nnjax, 
     assert nnjax("train", config_file, "--run-dir", tmp_path / "x").status == 0
 
 
+def test_a_run_that_raised_an_error_at_once_can_be_made_again(config_file, nnjax, tmp_path):
+    good = config_file.read_text()
+    config_file.write_text(good.replace("draw = ", "draw = {}['gone']; "))
+    with pytest.raises(KeyError):
+        nnjax("train", config_file, "--run-dir", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+    del sys.modules["nnjax_file_my_net"]
+    config_file.write_text(good)
+    assert nnjax("train", config_file, "--run-dir", tmp_path / "x", "--smoke").status == 0
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -159,6 +170,15 @@ def test_run_directory_of_a_run(config_file, nnjax, refused, tmp_path):
     sentence = refused(*words, "--seed", 1, "--l2", 0.5)
     assert "holds a run of another config (learner.l2: 0.0 there, 0.5 here, tr" in sentence
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "x").rglob("*")} == before
+
+
+def test_run_directory_of_a_file_that_was_changed(config_file, nnjax, refused, tmp_path):
+    words = ("train", config_file, "--run-dir", tmp_path / "x", "--smoke")
+    nnjax(*words)
+    config_file.write_text(config_file.read_text().replace("nn.tanh", "nn.relu"))
+    sentence = refused(*words)
+    assert f"holds a run of {config_file} as it was before, which `nnjax resume" in sentence
+    assert f"copy the file over {tmp_path / 'x' / 'config.py'} first, or choose" in sentence
 
 
 def test_run_directory_with_something_else_in_it(config_file, refused, tmp_path):
