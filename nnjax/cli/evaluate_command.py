@@ -56,6 +56,8 @@ def _metrics_table(measured: dict[str, dict[str, float]], data: Any) -> Table:
 
 def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> str:
     """Whether the numbers are those of ``summary.json``."""
+    if not summary:
+        return "\nnothing to compare with: summary.json is missing or damaged"
     recorded = {split: summary[split] for split in measured if split in summary}
     if not recorded:
         return f"\nnothing to compare with: the run is {summary.get('status', 'running')}"

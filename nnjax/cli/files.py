@@ -59,9 +59,13 @@ def find_config(name: str) -> Path:
     raise UserError(f"there is no experiment '{name}'{hint}")
 
 
+MODULE_PREFIX = "nnjax_file_"
+"""Config files become modules whose names begin so, and then are those of the files."""
+
+
 def module_name(file: Path) -> str:
     """The name under which a file is loaded: that of the classes it defines, in a saved config."""
-    return "nnjax_file_" + re.sub(r"\W", "_", file.stem)
+    return MODULE_PREFIX + re.sub(r"\W", "_", file.stem)
 
 
 def load(file: Path, original: Path | None = None) -> ModuleType:

@@ -1,5 +1,6 @@
 """What the commands on runs share: opening one with its experiment and data."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.training.experiment import Experiment
-from nnjax.training.runs import Run
+from nnjax.training.runs import CONFIG, Run
 
 
 class Opened(NamedTuple):
@@ -38,6 +39,17 @@ def open_run(directory: Path) -> Opened:
 def _config_module(run: Run) -> ModuleType | None:
     """The config file as it was when the run was made; nnjax's own as it is now, if still there."""
     if run.config_file:
-        return files.load(run.config_file, Path(run.environment["config_file"]))
+        return files.load(run.config_file, _original(run, run.config_file))
     built_in = files.config_files().get(run.name)
     return files.load(built_in) if built_in else None
+
+
+def _original(run: Run, copy: Path) -> Path:
+    """The file that a run's copy was made of; where that is not on record, one named alike.
+
+    The configuration names the classes of the file by its name.
+    """
+    if isinstance(recorded := run.environment.get("config_file"), str):
+        return Path(recorded)
+    named = re.search(rf'"{files.MODULE_PREFIX}(\w+)\.', (run.directory / CONFIG).read_text())
+    return copy.with_stem(named[1]) if named else copy

@@ -153,8 +153,8 @@ class Run:
     @classmethod
     def _open(cls, directory: Path) -> "Run":
         directory = _find(directory)
-        name = json_files.read(directory / ENVIRONMENT).get("name", directory.parent.name)
-        return cls(directory, name)
+        name = _read_or_nothing(directory / ENVIRONMENT).get("name")
+        return cls(directory, name or directory.absolute().parent.name)
 
     def read_config(self, modules: Mapping[str, ModuleType] | None = None) -> Any:
         """The config that the run was made with.
@@ -166,8 +166,9 @@ class Run:
           UserError: it is damaged, or names classes that are not there.
         """
         path = self.directory / CONFIG
+        saved = json_files.read(path)
         try:
-            return config_json.from_json(json_files.read(path), modules)
+            return config_json.from_json(saved, modules)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
@@ -179,8 +180,8 @@ class Run:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What ``environment.json`` says."""
-        return json_files.read(self.directory / ENVIRONMENT)
+        """What ``environment.json`` says; nothing where it is missing or damaged."""
+        return _read_or_nothing(self.directory / ENVIRONMENT)
 
     # Data
 
@@ -205,8 +206,9 @@ class Run:
         path = self.directory / DATA
         if not path.is_file():
             return None
+        saved = json_files.read(path)
         try:
-            return data_json.from_json(json_files.read(path))
+            return data_json.from_json(saved)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
@@ -270,8 +272,11 @@ class Run:
         json_files.write(self.directory / SUMMARY, summary)
 
     def read_summary(self) -> dict[str, Any]:
-        """What ``summary.json`` says; numbers that are not finite are floats again."""
-        return json_files.restore_floats(json_files.read(self.directory / SUMMARY))
+        """What ``summary.json`` says; nothing where it is missing or damaged.
+
+        Numbers that are not finite are floats again.
+        """
+        return json_files.restore_floats(_read_or_nothing(self.directory / SUMMARY))
 
     @property
     def status(self) -> Status:
@@ -315,6 +320,14 @@ class Followed(Run):
 
     def remove_unused(self) -> None:
         """Leaves it to the first process."""
+
+
+def _read_or_nothing(path: Path) -> dict[str, Any]:
+    """A file that a run can do without."""
+    try:
+        return json_files.read(path)
+    except UserError:
+        return {}
 
 
 # Finding runs ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """``nnjax evaluate``: the numbers of the summary again, and what is taken for what."""
 
 import json
+import shutil
 
 from nnjax.cli.main import main
 
@@ -35,6 +36,15 @@ def test_other_numbers_in_the_summary_are_named(circles_run, capsys):
         path.write_bytes(content)
     printed = capsys.readouterr().out
     assert f"summary.json says otherwise: test loss {summary['test']['loss']!r}" in printed
+
+
+def test_without_a_summary(circles_run, capsys, tmp_path):
+    shutil.copytree(circles_run.directory, tmp_path / "copy")
+    (tmp_path / "copy" / "summary.json").unlink()
+    (tmp_path / "copy" / "environment.json").unlink()
+    assert main(["evaluate", str(tmp_path / "copy")]) == 0
+    printed = capsys.readouterr().out
+    assert "nothing to compare with: summary.json is missing or damaged" in printed
 
 
 def test_no_run(tmp_path, capsys):

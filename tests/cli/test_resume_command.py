@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from nnjax.cli.runs import open_run
 from nnjax.training.progress import Progress
 from nnjax.training.runs import Run
 
@@ -100,6 +101,19 @@ def test_on_fewer_devices(stopped, nnjax, devices):
     config.write_text(config.read_text().replace('"devices": 4', f'"devices": {devices}'))
     assert nnjax("resume", stopped).status == 0
     assert Run.open(stopped).read_summary()["steps"] == 24
+
+
+def test_without_environment_and_summary(stopped, whole, nnjax, same_parameters):
+    for environment in ("{", "{}", '{"config_file": null}'):
+        (stopped / "environment.json").write_text(environment)
+        opened = open_run(stopped)
+        assert type(opened.experiment.learner).__name__ == "Gentle"
+        assert opened.module.__file__ == str(stopped / "config.py")
+    (stopped / "environment.json").unlink()
+    (stopped / "summary.json").unlink()
+    assert nnjax("resume", stopped).status == 0
+    same_parameters(whole, stopped)
+    assert_same_metrics(whole, stopped)
 
 
 def test_a_finished_run(whole, refused):

@@ -168,9 +168,22 @@ def test_a_summary_is_written_whole_or_not_at_all(run, monkeypatch):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
 def test_damaged_files(run, content):
-    (run.directory / "summary.json").write_bytes(content)
-    with pytest.raises(UserError, match=r"summary.json is damaged"):
-        run.read_summary()
+    for name, read in (("config.json", run.read_config), ("data.json", run.read_data)):
+        (run.directory / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"^\S+/{name} is damaged"):
+            read()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]"])
+def test_a_run_is_a_run_without_its_summary_and_environment(run, content):
+    for name in ("summary.json", "environment.json"):
+        (run.directory / name).unlink()
+        if content is not None:
+            (run.directory / name).write_bytes(content)
+    opened = Run.open(run.directory)
+    assert (opened.name, opened.status) == (run.directory.parent.name, "running")
+    assert (opened.read_summary(), opened.environment) == ({}, {})
+    assert opened.read_config() == EXPERIMENT
 
 
 def test_plain_numbers():
