@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal
 
 from nnjax.errors import UserError
@@ -57,6 +58,7 @@ class Training:
     loop: Loop = "auto"
 
     def __post_init__(self):
+        _check_types(self)
         durations = {"epochs": self.epochs, "steps": self.steps, "examples": self.examples}
         given = {name: value for name, value in durations.items() if value is not None}
         if len(given) != 1:
@@ -109,3 +111,22 @@ class Training:
                 f"give at most {examples}, or 0 for all of them"
             )
         return self.batch_size or examples
+
+
+WHOLE_NUMBERS = (
+    *("steps", "examples", "batch_size", "seed", "data_seed"),
+    *("patience", "keep_checkpoints", "devices"),
+)
+NUMBERS = ("epochs", "evaluate_every", "checkpoint_seconds")
+
+
+def _check_types(training: Training) -> None:
+    """Refuses what the command line would never give, but a config file may."""
+    for name in (*WHOLE_NUMBERS, *NUMBERS):
+        value, default = getattr(training, name), getattr(Training, name)
+        if value is None and default is None:
+            continue
+        if name in WHOLE_NUMBERS and not isinstance(value, Integral):
+            raise UserError(f"{name} must be a whole number, not {value!r}")
+        if not isinstance(value, Real) or math.isnan(value):
+            raise UserError(f"{name} must be a number, not {value!r}")

@@ -1,5 +1,8 @@
 """Options of the loop that cannot be meant."""
 
+import math
+
+import numpy as np
 import pytest
 
 from nnjax.errors import UserError
@@ -19,6 +22,32 @@ def test_what_cannot_be_negative(name):
 def test_what_must_be_positive(name, value):
     with pytest.raises(UserError, match=f"{name} must be positive, not {value}"):
         Training(**{"epochs": 1, name: value})
+
+
+@pytest.mark.parametrize(
+    "name", ["steps", "batch_size", "seed", "patience", "keep_checkpoints", "devices"]
+)
+@pytest.mark.parametrize("value", [2.5, 2.0, "2"])
+def test_what_must_be_whole(name, value):
+    with pytest.raises(UserError, match=f"{name} must be a whole number, not {value!r}"):
+        Training(**{"epochs": None if name == "steps" else 1, name: value})
+
+
+@pytest.mark.parametrize("name", ["epochs", "evaluate_every", "checkpoint_seconds"])
+@pytest.mark.parametrize("value", [math.nan, "2"])
+def test_what_must_be_a_number(name, value):
+    with pytest.raises(UserError, match=f"{name} must be a number, not {value!r}"):
+        Training(**{"epochs": 1, name: value})
+
+
+def test_none_is_no_number():
+    assert Training(epochs=1, patience=None, data_seed=None).patience is None
+    with pytest.raises(UserError, match="batch_size must be a whole number, not None"):
+        Training(epochs=1, batch_size=None)
+
+
+def test_numbers_of_numpy():
+    assert Training(steps=np.int64(3), checkpoint_seconds=np.float32(2)).steps == 3
 
 
 @pytest.mark.parametrize("given", [{}, {"epochs": 1, "steps": 2}])
