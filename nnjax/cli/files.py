@@ -95,25 +95,23 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except UserError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        line = _line_in(error, file)
-        raise UserError(f"{file}{line} raised {type(error).__name__}: {error}") from error
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        raise UserError(f"{file}{_line_in(error, file)}: {kind}{error}") from error
     return module
 
 
-def _line_in(error: Exception, file: Path) -> str:
-    """Where in the file an error came from, as in ", line 12,"."""
+def _line_in(error: BaseException, file: Path) -> str:
+    """Where in the file an error came from, as in ", line 12"."""
     if isinstance(error, SyntaxError):
-        return f", line {error.lineno},"
+        return f", line {error.lineno}"
     traceback, line = error.__traceback__, None
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == str(file):
             line = traceback.tb_lineno
         traceback = traceback.tb_next
-    return f", line {line}," if line else ""
+    return f", line {line}" if line else ""
 
 
 def read_config(module: ModuleType) -> Any:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
-from nnjax.training.experiment import Experiment
+from nnjax.training.experiment import Experiment, check_data
 from nnjax.training.runs import CONFIG, Run
 
 
@@ -19,8 +19,14 @@ class Opened(NamedTuple):
     module: ModuleType | None
 
     def load_data(self) -> Dataset | Stream:
-        """The data of the experiment."""
-        return self.experiment.data.load()
+        """The data of the experiment.
+
+        Raises:
+          UserError: its source gives none.
+        """
+        data = self.experiment.data.load()
+        check_data(data)
+        return data
 
 
 def open_run(directory: Path) -> Opened:

@@ -1,11 +1,13 @@
 """``nnjax train CONFIG``: trains an experiment, by name or from a file."""
 
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nnjax.cli import files, seeds
+from nnjax.errors import UserError
 
 USAGE = """usage: nnjax train CONFIG [OPTIONS]
 
@@ -91,7 +93,23 @@ def execute(
 
 
 def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
-    """The module whose ``main`` runs the experiment: the config file itself where it has one."""
+    """The module whose ``main`` runs the experiment: the config file itself where it has one.
+
+    Raises:
+      UserError: that ``main`` does not take what it is called with.
+    """
     if module is not None and hasattr(module, "main"):
+        _check_main(module)
         return module
     return files.load(files.folder("experiments") / f"{experiment.script}.py")
+
+
+def _check_main(module: ModuleType) -> None:
+    """Refuses a function of another kind before anything is trained."""
+    try:
+        inspect.signature(module.main).bind(None, None, resume=False, quiet=False)
+    except TypeError as error:
+        raise UserError(
+            f"{module.__file__} defines a main that cannot be called as main(experiment, run, "
+            f"resume=..., quiet=...): {error}"
+        ) from error

@@ -31,6 +31,40 @@ class Experiment:
     training: Annotated[Training, tyro.conf.arg(name="")]
     script: Annotated[str, tyro.conf.Suppress] = "classification"
 
+    def __post_init__(self):
+        _check_methods("data", self.data, ("load",), "a source, such as Digits()")
+        _check_methods(
+            "learner", self.learner, ("init", "step", "evaluate"), "a learner, such as Supervised()"
+        )
+        if not isinstance(self.training, Training):
+            raise UserError(
+                f"training must be options, such as Training(epochs=3), not {self.training!r}"
+            )
+
+
+def _check_methods(name: str, value: Any, methods: tuple[str, ...], wanted: str) -> None:
+    """Refuses, in the place of a source or learner, what lacks its methods, and a mere class."""
+    if isinstance(value, type):
+        raise UserError(f"{name} must be {wanted}, not the class {value.__name__}: call it")
+    if missing := _missing(value, methods):
+        raise UserError(f"{name} must be {wanted}; {value!r} has no method {missing[0]}")
+
+
+def _missing(value: Any, methods: tuple[str, ...]) -> list[str]:
+    return [method for method in methods if not callable(getattr(value, method, None))]
+
+
+def check_data(data: Any) -> None:
+    """Refuses what is no data: where a source's ``load`` forgets to return it, say.
+
+    Raises:
+      UserError: it is no data set, no stream, and no specification of one.
+    """
+    if _missing(data, ("size", "prepare", "example")):
+        raise UserError(
+            f"the data is of type {type(data).__name__}; load() must return a Dataset or a Stream"
+        )
+
 
 def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     """Fills in what a learner takes from the data: numbers of outputs and words, the schedule.
@@ -46,6 +80,7 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
         outputs than the data has classes, or it wants the same examples at every step and would not
         get them.
     """
+    check_data(data)
     examples = data.size("train")
     _check_metrics(getattr(learner, "metrics", ()), data)
     if isinstance(learner, FullBatch):

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.training.experiment import check_data
 from nnjax.training.options import Training
 
 REFRESHES_PER_SECOND = 4
@@ -94,6 +95,7 @@ class Progress:
     @classmethod
     def of(cls, training: Training, data: Dataset | Stream, *, quiet: bool = False) -> "Progress":
         """The display of a training with these options on this data."""
+        check_data(data)
         examples = data.size("train")
         return cls(
             total_steps=training.steps_to_make(examples),

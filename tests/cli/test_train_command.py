@@ -151,15 +151,55 @@ def test_a_run_that_raised_an_error_at_once_can_be_made_again(config_file, nnjax
     [
         ("x = 1", "defines no config; it must define config = Experiment(...)"),
         ("config = 3", "defines a config of type int; it must define config = Experiment(...)"),
-        ("import numpy\n1 / 0", ", line 2, raised ZeroDivisionError: division by zero"),
-        ("def f(:", ", line 1, raised SyntaxError: "),
-        ("import nosuchmodule", ", line 1, raised ModuleNotFoundError: No module named"),
+        ("import numpy\n1 / 0", ", line 2: ZeroDivisionError: division by zero"),
+        ("def f(:", ", line 1: SyntaxError: "),
+        ("import nosuchmodule", ", line 1: ModuleNotFoundError: No module named"),
+        ("import sys\nsys.exit(3)", "bad.py, line 2: SystemExit: 3"),
+        (
+            "from nnjax.models import MLP\nMLP(features=4)",
+            "bad.py, line 2: TypeError: 'int' object is not iterable",
+        ),
+        (
+            "from nnjax.models import MLP\n\nMLP(features=(0,))",
+            "bad.py, line 3: the width of a hidden layer must be at least 1, not 0",
+        ),
     ],
 )
 def test_a_config_file_that_is_none(tmp_path, refused, text, sentence):
     file = tmp_path / "bad.py"
     file.write_text(text)
     assert sentence in refused("train", file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("data=Clouds()", "data=None", "data must be a source, such as Digits(); None has no meth"),
+        ("data=Clouds()", "data=Clouds", "Digits(), not the class Clouds: call it"),
+        ("learner=Gentle", "learner=None and Gentle", "learner must be a learner, such as Superv"),
+        ("training=Training", "training=None and Training", "training must be options, such as T"),
+        (", resume=False", "", "my-net.py defines a main that cannot be called as main(experimen"),
+        ("def main(", "main = 3\ndef _(", "my-net.py defines a main that cannot be called as m"),
+    ],
+)
+def test_a_config_file_with_something_wrong(config_file, refused, old, new, sentence):
+    text = config_file.read_text()
+    assert text.count(old) == 1
+    config_file.write_text(text.replace(old, new))
+    assert sentence in refused("train", config_file, "--quiet")
+    assert not list(config_file.parent.glob("runs/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("loads", "kind"), [("return dict(splits=", "dict"), ("dict(splits=", "NoneType")]
+)
+def test_a_source_that_gives_no_data(config_file, refused, loads, kind):
+    text, _, _ = config_file.read_text().partition("def main(")
+    config_file.write_text(text.replace("return Dataset(", loads))
+    sentence = f"the data is of type {kind}; load() must return a Dataset or a Stream"
+    assert refused("train", config_file) == sentence
+    assert refused("summary", config_file) == sentence
+    assert not list(config_file.parent.glob("runs/*/*"))
 
 
 def test_run_directory_of_a_run(config_file, nnjax, refused, tmp_path):
