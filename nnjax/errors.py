@@ -23,8 +23,12 @@ def warn(message: str) -> None:
 
 def nearest(name: str, options: Iterable[str]) -> str:
     """Returns ``", did you mean 'x'?"`` for the option most like ``name``, or an empty string."""
-    matches = difflib.get_close_matches(name, list(options), n=1, cutoff=0.5)
-    return f", did you mean '{matches[0]}'?" if matches else ""
+    matches = difflib.get_close_matches(name, list(options), cutoff=0.5)
+    if not matches:
+        return ""
+    # Letters that have changed places are the commonest slip; the other matches are best first.
+    best = min(matches, key=lambda match: sorted(match) != sorted(name))
+    return f", did you mean '{best}'?"
 
 
 def choose(kind: str, name: str, options: Mapping[str, Value]) -> Value:

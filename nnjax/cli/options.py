@@ -143,10 +143,7 @@ def _sentence(box: str, target: Any, default: Any) -> str:
         return f"'{unknown[1]}' belongs to no option; options begin with --, see --help"
     if unknown:
         return f"unknown option {unknown[1]}" + _suggestion(unknown[1], default)
-    missing = re.match(r"Missing from (nnjax [a-z -]+): (.*)", sentence)
-    if missing:
-        return f"{missing[1]} needs {missing[2].replace('. (required)', '')}"
-    rephrased = _wrong_type(sentence, box) or _wrong_choice(sentence)
+    rephrased = _missing(sentence) or _wrong_type(sentence, box) or _wrong_choice(sentence)
     return rephrased or sentence or "the options could not be read; see --help"
 
 
@@ -167,23 +164,38 @@ def _message(box: str) -> str:
     return " ".join(next((part for part in parts[not drawn :] if any(part)), []))
 
 
+def _missing(sentence: str) -> str | None:
+    """What tyro says of what was not given, in words; None where it says something else."""
+    missing = re.match(r"Missing from (nnjax [a-z -]+): (.*)", sentence)
+    if not missing:
+        return None
+    # "PATH the run directory. (required) --from PATH the folder that holds it. (required)"
+    parts = [part.strip() for part in missing[2].split(". (required)") if part]
+    needed = [re.sub(r"^(--\S+ \S+) (.*)", r"\1 (\2)", re.sub("^[A-Z]+ ", "", p)) for p in parts]
+    return f"{missing[1]} needs {' and '.join(needed)}"
+
+
 def _wrong_type(sentence: str, box: str) -> str | None:
     """What tyro says of a value of the wrong type, in words; None where it says something else."""
     wrong = re.match(r"Error parsing (--\S+): (.*)", sentence)
-    words = wrong and re.search(r"(?:from|arguments:) \[(.*?)\]|: '([^']*)'$", wrong[2])
+    words = wrong and re.search(r"(?:from|arguments:?) \[(.*?)\]|: '([^']*)'$", wrong[2])
     if not wrong or not words:
         return None
     listed = words[1] is None
     given = words[2] if listed else " ".join(re.findall("'([^']*)'", words[1]))
-    # The help text of the option follows: "--epochs {None}|FLOAT", "--model.features [INT [INT".
-    form = re.search(rf"{re.escape(wrong[1])} ([^a-z]+)", " ".join(box.split())) or ["", ""]
+    # The help text of the option follows: "--epochs {None}|FLOAT", "--model.features [INT [INT",
+    # "--data.size {None}|{INT INT}".
+    text = " ".join(box.split()).replace("{None}|", "")
+    form = re.search(rf"{re.escape(wrong[1])} ([^a-z]+)", text) or ["", ""]
     kind = "a value of its type"
     if "FLOAT" in form[1] or "float" in wrong[2]:
         kind = "a number"
     elif "INT" in form[1] or "int()" in wrong[2]:
         kind = "a whole number"
-    if "[" in form[1]:
-        kind = kind.removeprefix("a ") + "s"
+    count = len(re.findall("INT|FLOAT", form[1]))
+    if "[" in form[1] or count > 1:
+        several = "" if "[" in form[1] else f"{count} "
+        kind = several + kind.removeprefix("a ") + "s"
     return f"{wrong[1]} takes {kind}, not '{given}'"
 
 

@@ -126,7 +126,7 @@ def test_no_run(config_file, refused, tmp_path):
     assert refused("resume", "nowhere") == "there is no run nowhere: no such file or directory"
     (tmp_path / "empty").mkdir()
     assert refused("resume", "empty") == "empty is no run directory: it has no config.json"
-    assert refused("resume").startswith("nnjax resume needs PATH the run directory")
+    assert refused("resume").startswith("nnjax resume needs the run directory")
 
 
 def test_a_damaged_config(stopped, refused):

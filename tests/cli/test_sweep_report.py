@@ -184,7 +184,7 @@ def test_mistakes_are_a_sentence(copied, refused, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "is no sweep" in refused("sweep-report", tmp_path / "empty")
     assert "is no sweep" in refused("sweep-report", tmp_path / "nowhere")
-    assert refused("sweep-report").startswith("nnjax sweep-report needs PATH")
+    assert refused("sweep-report").startswith("nnjax sweep-report needs the directory of the sweep")
     assert "--top must be at least 1, not 0" in refused("sweep-report", copied, "--top", "0")
     (tmp_path / "file").write_text("")
     assert "cannot write" in refused("sweep-report", copied, "--csv", tmp_path / "file" / "a.csv")
