@@ -119,15 +119,10 @@ class Recurrent(nn.Module):
         """
         self._check(x, lengths, carry)
         dtype = x.dtype if self.vocabulary is None else parameters.dtype_of(self)
-        if carry is None:
-            # Of each device's own under `jax.shard_map`, as the sequences are.
-            carry = jax.tree.map(
-                lambda zeros: jax.lax.full_like(x, 0, zeros.dtype, zeros.shape),
-                self.init_carry(x.shape[0], dtype),
-            )
+        before = iter(self._first_carry(x, dtype) if carry is None else carry)
         # Within, sequences are (time, features, batch), and ids (time, batch).
         x = jnp.moveaxis(x, 0, -1)
-        before, after, last = iter(carry), [], x
+        after, last = [], x
         merge = merging(self.merge)
         for layer in range(1, self.layers + 1):
             if layer > 1:
@@ -145,6 +140,13 @@ class Recurrent(nn.Module):
                 x, last = jnp.swapaxes(norm(jnp.swapaxes(x, 1, 2)), 1, 2), norm(last)
                 x = _before_the_end(x, lengths)
         return (jnp.moveaxis(x, -1, 0) if self.return_sequences else last), tuple(after)
+
+    def _first_carry(self, x: jax.Array, dtype: Any) -> tuple[Carry, ...]:
+        """Zeros; under ``jax.shard_map`` of each device's own, as the sequences are."""
+        return jax.tree.map(
+            lambda zeros: jax.lax.full_like(x, 0, zeros.dtype, zeros.shape),
+            self.init_carry(x.shape[0], dtype),
+        )
 
     def _run(self, cell, x, lengths, carry, way: str, dtype, train: bool):
         """One layer in one direction: outputs (time, features, batch) and the state after."""
