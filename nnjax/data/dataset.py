@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.labels import check_labels
+from nnjax.data.labels import check_labels, narrow
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess, ids
 from nnjax.data.vocabulary import Vocabulary
@@ -229,12 +229,16 @@ def _check_arrays(split: Batch, name: str) -> None:
         dict(split), is_leaf=lambda part: not isinstance(part, Mapping)
     )
     for path, array in leaves:
+        where = f"'{path_name(path)}' of split '{name}'"
         if not _is_examples(array):
             found = getattr(array, "dtype", f"a {type(array).__name__}")
             raise UserError(
-                f"'{path_name(path)}' of split '{name}' is {found}; it must be an array of real "
-                "numbers, its first axis the examples"
+                f"{where} is {found}; it must be an array of real numbers, its first axis the "
+                "examples"
             )
+        if array.dtype.kind in "iu" and array.dtype.itemsize > 4:
+            # JAX would wrap around what 32 bits cannot hold.
+            narrow(np.asarray(array), where)
     sizes = {path_name(path): len(array) for path, array in leaves}
     if len(set(sizes.values())) != 1:
         raise UserError(f"the arrays of split '{name}' differ in length: {sizes}")

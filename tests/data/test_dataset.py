@@ -55,6 +55,7 @@ def test_arrays_of_one_split_must_be_of_one_length():
         ),
         ({"train": {**split(3), "inputs": np.array(["a", "b", "c"])}}, "is <U1; it must be"),
         ({"train": {**split(3), "targets": np.array(1)}}, "is int64; .* its first axis"),
+        ({"train": {**split(3), "inputs": np.array([1, 2, 2**40])}}, "holds 1099511627776 at "),
     ],
 )
 def test_splits_that_are_no_arrays_of_examples_are_refused(splits, message):
