@@ -9,6 +9,7 @@ import jax
 
 from nnjax import parameters
 from nnjax.data.dataset import SPLITS, Dataset
+from nnjax.errors import warn
 from nnjax.learners.state import State
 from nnjax.sweeps.group import Group
 from nnjax.sweeps.tracing import Lifted, Numbers, numbers
@@ -68,7 +69,7 @@ class Member:
         self.run.record_data(self._data)
         self.run.write_summary({"status": "running"})
         wanted = snapshot.abstract(snapshot.tree(carry, carry.state if self.monitor else None))
-        restored = self._checkpoints.restore(wanted, on_fallback=lambda message: None)
+        restored = self._checkpoints.restore(wanted, on_fallback=warn)
         if restored is None:
             self.run.truncate_metrics(0)
             return carry, carry.state

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from nnjax.sweeps.group import Groups
 from nnjax.sweeps.member import Measured, Member, is_finite
-from nnjax.training import updates
+from nnjax.training import snapshot, updates
+from nnjax.training.updates import Carry
 
 STRETCH_SECONDS = 0.25
 """Updates go to the device in stretches of about this long; signals are heeded between them."""
@@ -74,8 +75,8 @@ class Population:
     def save(self) -> None:
         """Saves a checkpoint of every member."""
         began = time.perf_counter()
-        for lane, member in self._filled():
-            member.save(*self._group.lane(lane))
+        for lane, _ in self._filled():
+            self._save(lane)
         self._saved_at = time.perf_counter()
         self._saving_seconds = self._saved_at - began
 
@@ -188,11 +189,25 @@ class Population:
         if not is_finite(measured):
             self._stop(lane, "diverged", step=member.step)
             return
+        carry = self._save(lane)
+        if carry is not None:
+            summary = member.finish(carry.state, measured)
+            self._lanes[lane] = None
+            self._listener.ended(member, "finished", summary)
+
+    def _save(self, lane: int) -> Carry | None:
+        """Saves a member; ends one that has diverged, as it would displace good checkpoints.
+
+        Returns:
+          What was saved of it, if anything.
+        """
+        member = self._member(lane)
         carry, best = self._group.lane(lane)
+        if not snapshot.is_sound(carry.state):
+            self._stop(lane, "diverged", step=member.step)
+            return None
         member.save(carry, best)
-        summary = member.finish(carry.state, measured)
-        self._lanes[lane] = None
-        self._listener.ended(member, "finished", summary)
+        return carry
 
     def _stop(self, lane: int, status: str, **facts: Any) -> None:
         member = self._member(lane)

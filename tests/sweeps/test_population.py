@@ -176,14 +176,16 @@ def test_a_diverged_member_does_not_touch_its_neighbours(
 ):
     learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.1))
     experiment = dataclasses.replace(digits, learner=learner)
-    experiment = fields.replace(experiment, {"model.activation": "relu"})
+    experiment = fields.replace(experiment, {"model.activation": "relu", "checkpoint_seconds": 0})
     swept = sweep_to_end(
         Sweep(experiment=experiment, over={"optimizer.learning_rate": (0.1, 1e30, 0.05)})
     )
     assert swept.study.counts() == {"complete": 2, "fail": 1}
     failed = swept.study.trials()[1]
     assert "NaN or infinite at step" in failed.user_attrs["reason"]
-    assert swept.directory.open_trial(1).status == "diverged"
+    broken = swept.directory.open_trial(1)
+    assert broken.status == "diverged"
+    assert not list(broken.checkpoints.iterdir())
     for number in (0, 2):
         member = swept.directory.open_trial(number)
         assert_same_records(member, alone(member.read_config()))
