@@ -130,7 +130,7 @@ def _check_whole(experiment: Experiment, path: str, value: Any) -> None:
     """Raises a UserError where a fraction stands in a field of whole numbers."""
     fraction = isinstance(value, float) and not value.is_integer()
     if fraction and fields.is_whole(experiment, path):
-        raise UserError(f"{path} takes whole numbers, not {value}")
+        raise UserError(f"{path} must be a whole number, not {value}")
 
 
 def _dimension(values: Any) -> Dimension:

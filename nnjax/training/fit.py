@@ -404,16 +404,13 @@ class _Loop:
 
 
 def _check_never_saved(run: Run) -> None:
-    """Says that the metrics of a run without a checkpoint will be replaced, by the same as before.
+    """Tells a run killed before its first checkpoint, which trains anew to the same metrics.
 
     Raises:
       UserError: there is not even the folder of its checkpoints, which every run begins with.
     """
-    if not run.read_metrics():
-        return
-    if not run.checkpoints.is_dir():
+    if run.read_metrics() and not run.checkpoints.is_dir():
         raise UserError(
             f"the checkpoints of run {run.directory} are gone, there is no {run.checkpoints}; put "
             "them back, or make that folder anew to train from the beginning"
         )
-    warn(f"there is no checkpoint in {run.checkpoints}; training anew replaces the metrics")

@@ -135,7 +135,7 @@ def test_options_that_do_not_fit(options, sentence):
 @pytest.mark.parametrize("path", ["batch_size", "optimizer.accumulation_steps", "data_seed"])
 def test_a_fraction_in_a_field_of_whole_numbers_is_refused(quick, path):
     sweep = Sweep(experiment=quick, over={path: (1, 2.5)})
-    with pytest.raises(UserError, match=f"{path} takes whole numbers, not 2.5"):
+    with pytest.raises(UserError, match=f"{path} must be a whole number, not 2.5"):
         sweep.trial({path: 2.5})
 
 

@@ -332,16 +332,6 @@ def test_resumed_without_a_checkpoint_it_starts_again(tmp_path):
     assert [record["step"] for record in run.read_metrics()] == [5, 5, 10, 10]
 
 
-def test_metrics_on_record_are_replaced_with_a_word(tmp_path, capsys):
-    run = make_run(tmp_path, epochs=1)
-    train(run=run, epochs=1, resume=True)
-    assert capsys.readouterr().err == ""
-    shutil.rmtree(run.checkpoints)
-    run.checkpoints.mkdir()
-    train(run=run, epochs=1, resume=True)
-    assert "training anew replaces the metrics" in capsys.readouterr().err
-
-
 def test_a_run_whose_checkpoints_are_gone_is_left_as_it_is(tmp_path):
     run = make_run(tmp_path, epochs=1)
     train(run=run, epochs=1)
