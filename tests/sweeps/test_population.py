@@ -185,7 +185,8 @@ def test_a_diverged_member_does_not_touch_its_neighbours(
     assert "NaN or infinite at step" in failed.user_attrs["reason"]
     broken = swept.directory.open_trial(1)
     assert broken.status == "diverged"
-    assert not list(broken.checkpoints.iterdir())
+    # Its first update breaks it; it may have waited for a lane, and been saved there, before.
+    assert {path.name for path in broken.checkpoints.iterdir()} <= {"0"}
     for number in (0, 2):
         member = swept.directory.open_trial(number)
         assert_same_records(member, alone(member.read_config()))
