@@ -180,7 +180,11 @@ class TfdsRecords:
         if stored.ndim:
             # Of a sequence, where -1 is padding.
             return stored.astype(np.int32)
-        return check_labels(stored[None], self.classes, self.where, index)[0]
+        try:
+            return check_labels(stored[None], self.classes, self.where, index)[0]
+        except UserError as error:
+            remedy = "leave out a split whose labels are hidden, as with --data.test 0"
+            raise UserError(f"{error}; {remedy}") from None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """How long to train, and how: the options of the loop."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal
+from types import NoneType
+from typing import Any, Literal, get_args
 
 from nnjax.errors import UserError
 from nnjax.traced import SEEDS, check_number
@@ -113,20 +115,18 @@ class Training:
         return self.batch_size or examples
 
 
-WHOLE_NUMBERS = (
-    *("steps", "examples", "batch_size", "seed", "data_seed"),
-    *("patience", "keep_checkpoints", "devices"),
-)
-NUMBERS = ("epochs", "evaluate_every", "checkpoint_seconds")
-
-
 def _check_types(training: Training) -> None:
     """Refuses what the command line would never give, but a config file may."""
-    for name in (*WHOLE_NUMBERS, *NUMBERS):
-        value, default = getattr(training, name), getattr(Training, name)
-        if value is None and default is None:
+    for field in dataclasses.fields(training):
+        name, value, kinds = field.name, getattr(training, field.name), _kinds(field.type)
+        if value is None and NoneType in kinds:
             continue
-        if name in WHOLE_NUMBERS and not isinstance(value, Integral):
+        if int in kinds and not isinstance(value, Integral):
             raise UserError(f"{name} must be a whole number, not {value!r}")
-        if not isinstance(value, Real) or math.isnan(value):
+        if float in kinds and (not isinstance(value, Real) or math.isnan(value)):
             raise UserError(f"{name} must be a number, not {value!r}")
+
+
+def _kinds(declared: Any) -> tuple[Any, ...]:
+    """The types that a declaration such as ``int | None`` allows."""
+    return get_args(declared) or (declared,)
