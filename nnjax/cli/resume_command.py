@@ -9,7 +9,7 @@ from nnjax.cli import compilation_cache, sweep_run
 from nnjax.cli.hosts_options import joined
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
-from nnjax.cli.train_command import execute, find_script
+from nnjax.cli.scripts import execute, find_script
 from nnjax.errors import UserError
 from nnjax.sweeps.directory import SweepDirectory, is_sweep
 

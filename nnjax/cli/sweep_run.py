@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from nnjax.cli import compilation_cache, files, sweep_devices, sweep_options
-from nnjax.cli.train_command import execute, find_script
+from nnjax.cli.scripts import execute, find_script
 from nnjax.data.dataset import specification
 from nnjax.sweeps import estimate, plan_report, processes, report
 from nnjax.sweeps.conduct import conduct, release_dead

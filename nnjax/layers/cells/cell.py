@@ -1,14 +1,10 @@
 """What every recurrent cell is: one step of a recurrence, alone or inside ``Recurrent``."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import jax
 
-if TYPE_CHECKING:
-    from nnjax.layers.cells.gates import Gates
-
-Carry = Any
-"""A pytree of arrays (batch, ...): everything that a cell remembers from one step to the next."""
+from nnjax.layers.cells.gates import Carry, Gates
 
 Weights = dict[str, jax.Array]
 """The parameters of a cell by name, cast to the dtype in which it computes."""
@@ -72,7 +68,7 @@ class Cell(Protocol):
         """
         ...
 
-    def gates(self) -> "Gates | None":
+    def gates(self) -> Gates | None:
         """The step but for its product, with its derivative; None where that is left to JAX."""
         ...
 

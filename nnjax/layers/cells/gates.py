@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnjax.layers.cells.cell import Carry
+Carry = Any
+"""A pytree of arrays (batch, ...): everything that a cell remembers from one step to the next."""
 
 
 class Gates(NamedTuple):
