@@ -1,42 +1,32 @@
-"""Has an array computed once, where XLA would compute it anew for every reader."""
+"""Has arrays computed once, where XLA would compute them anew for every reader."""
 
-import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 
-def compute_once(x: jax.Array, axis: int) -> jax.Array:
-    """The same array, written to memory by a CPU before anything reads it.
+def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array:
+    """``f(*operands)``, what goes in and what comes out written to memory by a CPU.
 
-    XLA computes what is cheap in its eyes, random draws among it, together with what reads it: for
-    a convolution, which takes every pixel once for each place of its kernel, as many times. An
-    ``optimization_barrier`` does not stop it on a CPU. A loop does, since what a loop reads must be
-    in memory.
+    XLA computes what is cheap in its eyes together with what reads it: for a convolution, which
+    takes every pixel once for each place of its kernel, as many times. It also merges a change of
+    shape that follows into the loops of ``f``, which then go a number at a time, with divisions to
+    find the place of each: up to seven times as long. An ``optimization_barrier`` stops neither on
+    a CPU. A conditional does, since what goes into it and comes out must be in memory.
 
     Args:
-      x: any array.
-      axis: along which to loop, of more than one element, and not spread over devices.
+      f: maps arrays to one array; may be differentiated.
+      operands: whatever is costly to compute must be given here, not closed over.
     """
-    return _copy(x, axis) if jax.default_backend() == "cpu" and x.shape[axis] > 1 else x
+    if jax.default_backend() != "cpu":
+        return f(*operands)
 
+    def never(*operands: jax.Array) -> jax.Array:
+        result = jax.eval_shape(f, *operands)
+        # Like an operand: under jax.shard_map, of each device's own.
+        return lax.full_like(operands[0], 0, result.dtype, result.shape)
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _copy(x: jax.Array, axis: int) -> jax.Array:
-    """A copy in as few parts as make a loop."""
-    size = x.shape[axis]
-    part = max(size // factor for factor in range(2, size + 1) if size % factor == 0)
-
-    def copy(number: jax.Array, copied: jax.Array) -> jax.Array:
-        read = lax.dynamic_slice_in_dim(x, number * part, part, axis)
-        return lax.dynamic_update_slice_in_dim(copied, read, number * part, axis)
-
-    return lax.fori_loop(0, size // part, copy, jnp.zeros_like(x))
-
-
-@_copy.defjvp
-def _copy_jvp(axis, primals, tangents):
-    """Gradients have one reader each, and are not copied."""
-    (x,), (tangent,) = primals, tangents
-    return _copy(x, axis), tangent
+    # Hides from XLA, while it simplifies, that the condition always holds.
+    return lax.cond(lax.optimization_barrier(jnp.bool_(True)), f, never, *operands)

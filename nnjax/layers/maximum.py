@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nnjax.compute_once import compute_once
+
 
 def first_maximum(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """The largest number along ``axes``, which are removed.
@@ -31,10 +33,16 @@ def _first_maximum(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
 def _first_maximum_jvp(axes, primals, tangents):
     (x,), (tangent,) = primals, tangents
     largest, place = _maximum_and_place(x, axes)
-    here = lax.expand_dims(place, sorted(axes)) == _places(x.shape, axes)
-    # Transposed, this is a choice between the gradient and 0 for each element: one pass, while the
-    # transposed slices would be padded and added up.
-    return largest, jnp.sum(jnp.where(here, tangent, jnp.zeros_like(tangent)), axes)
+
+    # Only the places are kept for the gradient, not whether each element is at one.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def pick(place: jax.Array, tangent: jax.Array) -> jax.Array:
+        # Transposed, this is a choice between the gradient and 0 for each element: one pass, while
+        # the transposed slices would be padded and added up.
+        here = lax.expand_dims(place, sorted(axes)) == _places(x.shape, axes)
+        return jnp.sum(jnp.where(here, tangent, jnp.zeros_like(tangent)), axes)
+
+    return largest, compute_once(pick, place, tangent)
 
 
 def _maximum_and_place(x: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:

@@ -7,10 +7,9 @@ import flax.linen as nn
 import jax
 
 from nnjax import activations, initializers
-from nnjax.compute_once import compute_once
 from nnjax.errors import UserError
 from nnjax.layers.convolution import Conv, fastest_formulation
-from nnjax.layers.dropout import Dropout, drops
+from nnjax.layers.dropout import Dropout
 from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.parts import in_parts
 from nnjax.layers.pooling import max_pool
@@ -170,9 +169,6 @@ class CNN(nn.Module):
                 x = activate(convolution(x))
             if self.skip and x.shape == block_input.shape:
                 x = x + block_input
-            x = drop(x if pool_first else max_pool(x, layout=layout), train=train)
-            # The next convolution reads each number at every place of its kernel.
-            costly = drops(self.dropout, train) or not pool_first
-            return compute_once(x, axis=0) if costly and layout == "CHWN" else x
+            return drop(x if pool_first else max_pool(x, layout=layout), train=train)
 
         return block

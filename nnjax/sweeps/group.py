@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from nnjax import flops
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.metrics import Mean
 from nnjax.sweeps.tracing import Lifted, Numbers
@@ -153,40 +152,18 @@ class Group:
         return self._programs[own]
 
     def _loop(self, update: Callable) -> Callable:
-        """Many updates, in one program or a call each, whichever suits their size."""
+        """Many updates in one program."""
 
         def take(rows: Any, row: jax.Array) -> Any:
             return None if rows is None else rows[row]
 
-        def compiled(values, carry, examples, rows, first, stop):
+        def run(values, carry, examples, rows, first, stop):
             def body(row, carry):
                 return update(values, carry, examples, take(rows, row))
 
             return jax.lax.fori_loop(first, stop, body, carry)
 
-        def single(values, carry, examples, rows, row):
-            return update(values, carry, examples, take(rows, row)), row + 1
-
-        dispatched = jax.jit(single, donate_argnums=1)
-
-        def calls(values, carry, examples, rows, first, stop):
-            row = first
-            for _ in range(int(stop) - int(first)):
-                carry, row = dispatched(values, carry, examples, rows, row)
-            return carry
-
-        return calls if self._prefers_calls() else jax.jit(compiled, donate_argnums=1)
-
-    def _prefers_calls(self) -> bool:
-        """As for one trial, but that the lanes add up."""
-        if self._mesh.devices.flat[0].platform != "cpu":
-            return False
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        learner = self._lifted.learner({})
-        example = self._lifted.example()
-        state = jax.eval_shape(learner.init, key, example)
-        each = flops.count(learner.step, state, example)
-        return each * self.size > updates.DISPATCH_FLOPS
+        return jax.jit(run, donate_argnums=1)
 
     # Measuring
 

@@ -92,7 +92,7 @@ def _connect(address: str | None) -> Any:
     # No report to Ray's makers of what runs here.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError("--engine ray needs Ray: pip install 'nnjax[ray]'") from None
     try:

@@ -54,35 +54,25 @@ class ArrayFeed:
         examples = data.size("train")
         self.steps_per_epoch = training.steps_per_epoch(examples)
         self._blocks = make_blocks(data, training, mesh)
-        self._compiled = training.loop == "compiled" or (
-            training.loop == "auto"
-            and not updates.prefers_dispatch(learner, data.example(training.batch(examples)), mesh)
+        self._program = updates.compiled_loop(
+            learner, data.prepare, self._blocks.take, self._everywhere
         )
-        lift = updates.compiled_loop if self._compiled else updates.dispatched_update
-        self._program = lift(learner, data.prepare, self._blocks.take, self._everywhere)
         self._block: tuple[int, Any] | None = None
 
     def compile(self, carry: Carry) -> float:
         began = time.perf_counter()
         data = self._get(0)
-        bounds = (self._scalar(0), self._scalar(0)) if self._compiled else (self._scalar(0),)
-        self._program = self._program.lower(carry, data, *bounds).compile()
+        nowhere = self._scalar(0)
+        self._program = self._program.lower(carry, data, nowhere, nowhere).compile()
         return time.perf_counter() - began
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
         while count > 0:
             block, first = divmod(step, self._blocks.updates)
             here = min(count, self._blocks.updates - first)
-            carry = self._run_in_block(carry, self._get(block), first, here)
+            bounds = self._scalar(first), self._scalar(first + here)
+            carry = self._program(carry, self._get(block), *bounds)
             step, count = step + here, count - here
-        return carry
-
-    def _run_in_block(self, carry: Carry, data: Any, first: int, count: int) -> Carry:
-        row = self._scalar(first)
-        if self._compiled:
-            return self._program(carry, data, row, self._scalar(first + count))
-        for _ in range(count):
-            carry, row = self._program(carry, data, row)
         return carry
 
     def position(self) -> dict[str, Any]:

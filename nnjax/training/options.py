@@ -5,12 +5,10 @@ import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from nnjax.errors import UserError
 from nnjax.traced import SEEDS, check_number
-
-Loop = Literal["auto", "compiled", "dispatched"]
 
 SMOKE_STEPS = 5
 """Updates of a run with the ``smoke`` option."""
@@ -39,8 +37,6 @@ class Training:
         those of all.
       smoke: stop after a few updates, to see that everything works; the schedule is that of the
         whole run.
-      loop: "compiled" runs many updates in one compiled loop, "dispatched" starts each from Python,
-        which on a CPU lets one large update use every core; "auto" chooses.
     """
 
     epochs: float | None = None
@@ -57,7 +53,6 @@ class Training:
     keep_checkpoints: int = 2
     devices: int = 1
     smoke: bool = False
-    loop: Loop = "auto"
 
     def __post_init__(self):
         _check_types(self)

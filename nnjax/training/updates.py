@@ -1,9 +1,7 @@
-"""Lifting a learner's step over many batches: one compiled loop, or one call an update.
+"""Lifting a learner's step over many batches, in one compiled loop.
 
-Both forms compute the same numbers: XLA compiles each for itself, so their equality is one of
-rounding (on one CPU device they gave the same bits wherever it was tried, dense and convolutional
-nets, with dropout, under SGD and Adam). ``Carry`` travels through; where a run of updates is cut
-into calls changes nothing, down to the last bit.
+``Carry`` travels through; where a run of updates is cut into calls changes nothing, down to the
+last bit.
 """
 
 from collections.abc import Callable
@@ -12,9 +10,8 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, Sharding
+from jax.sharding import Sharding
 
-from nnjax import flops
 from nnjax.data.dataset import Batch
 from nnjax.learners.state import State
 from nnjax.metrics import Metrics, nothing
@@ -84,21 +81,6 @@ def compiled_loop(
     return jax.jit(run, donate_argnums=0, out_shardings=sharding)
 
 
-def dispatched_update(
-    learner: Any, prepare: Prepare, take: Take, sharding: Sharding | None = None
-) -> Callable:
-    """One update a call: ``(carry, data, row) -> (carry, row + 1)``; arguments as above.
-
-    On a CPU the operations of a program's top level run on every core, those inside a compiled loop
-    on one; an update large enough to outweigh the call is faster this way.
-    """
-
-    def run(carry: Carry, data: Any, row: jax.Array) -> tuple[Carry, jax.Array]:
-        return update(learner, prepare, carry, take(data, row)), row + 1
-
-    return jax.jit(run, donate_argnums=0, out_shardings=sharding)
-
-
 def streamed_update(learner: Any, prepare: Prepare, sharding: Sharding | None = None) -> Callable:
     """One update a call from a batch of a stream: ``(carry, batch) -> carry``."""
 
@@ -106,17 +88,3 @@ def streamed_update(learner: Any, prepare: Prepare, sharding: Sharding | None = 
         return update(learner, prepare, carry, batch)
 
     return jax.jit(run, donate_argnums=0, out_shardings=sharding)
-
-
-DISPATCH_FLOPS = 100e6
-"""Floating-point operations of an update, in its products, from which a CPU runs it faster outside
-a loop."""
-
-
-def prefers_dispatch(learner: Any, example: Batch, mesh: Mesh) -> bool:
-    """Whether updates on this mesh are faster one call each than in one compiled loop."""
-    if mesh.devices.flat[0].platform != "cpu":
-        return False
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    state = jax.eval_shape(learner.init, key, example)
-    return flops.count(learner.step, state, example) > DISPATCH_FLOPS

@@ -119,25 +119,16 @@ def test_seeds():
 # The same bits -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loop", ["compiled", "dispatched"])
 @pytest.mark.parametrize("batch_size", [15, 0])
-def test_the_length_of_a_stretch_changes_nothing(monkeypatch, loop, batch_size):
+def test_the_length_of_a_stretch_changes_nothing(monkeypatch, batch_size):
     # The package's attribute of that name is the function.
     module = sys.modules["nnjax.training.fit"]
-    whole = train(epochs=6, loop=loop, batch_size=batch_size)
+    whole = train(epochs=6, batch_size=batch_size)
     monkeypatch.setattr(module, "STRETCH_SECONDS", 0.0)
-    single = train(epochs=6, loop=loop, batch_size=batch_size)
+    single = train(epochs=6, batch_size=batch_size)
     assert_same_bits(whole.state, single.state)
     monkeypatch.setattr(module, "STRETCH_SECONDS", 0.01)
-    assert_same_bits(whole.state, train(epochs=6, loop=loop, batch_size=batch_size).state)
-
-
-def test_compiled_and_dispatched_agree():
-    one, other = train(epochs=6, loop="compiled"), train(epochs=6, loop="dispatched")
-    for ours, theirs in zip(
-        jax.tree.leaves(one.state.params), jax.tree.leaves(other.state.params), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert_same_bits(whole.state, train(epochs=6, batch_size=batch_size).state)
 
 
 # Measuring ---------------------------------------------------------------------------------------
