@@ -105,8 +105,12 @@ def main(options: Options) -> None:
 
 def measure(name: WorkloadName, options: Options) -> list[list[str]]:
     """The rows of one workload."""
+    from nnjax.training.devices import use_threads
+
     workload = WORKLOADS[name]
     experiment = workload.experiment()
+    # Only the first workload of a process has its own number of threads.
+    use_threads(experiment.training.threads)
     source = dataclasses.replace(experiment.data, train=options.images or experiment.data.train)
     data = source.load()
     epochs = options.epochs or (15 if workload.convolutions else 100)

@@ -20,5 +20,5 @@ config = Experiment(
         loss="mean_squared_error",
         optimizer=SGD(learning_rate=0.1),
     ),
-    training=Training(epochs=200, batch_size=128),
+    training=Training(epochs=200, batch_size=128, threads=1),
 )

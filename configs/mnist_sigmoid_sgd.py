@@ -19,5 +19,5 @@ config = Experiment(
         optimizer=SGD(learning_rate=1.0),
     ),
     # The published figures are of the last epoch.
-    training=Training(epochs=100, batch_size=10, monitor="none"),
+    training=Training(epochs=100, batch_size=10, monitor="none", threads=1),
 )

@@ -16,5 +16,5 @@ from nnjax.training import Experiment, Training
 config = Experiment(
     data=Mnist(),
     learner=Supervised(model=MLP(features=(30,), activation="tanh"), optimizer=Adam()),
-    training=Training(epochs=100, batch_size=128),
+    training=Training(epochs=100, batch_size=128, threads=1),
 )

@@ -21,5 +21,5 @@ config = Experiment(
         optimizer=SGD(learning_rate=0.05, schedule=Cosine()),
         l2=3e-4,
     ),
-    training=Training(epochs=100, batch_size=20),
+    training=Training(epochs=100, batch_size=20, threads=1),
 )

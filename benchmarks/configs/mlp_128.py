@@ -17,5 +17,5 @@ config = Experiment(
         model=MLP(features=(30,), activation="tanh"),
         optimizer=SGD(learning_rate=0.01),
     ),
-    training=Training(epochs=10, batch_size=128),
+    training=Training(epochs=10, batch_size=128, threads=1),
 )

@@ -23,6 +23,7 @@ class Nnjax:
         training = dataclasses.replace(experiment.training, seed=0, devices=1)
         train = {"inputs": digits.train_images, "targets": digits.train_labels}
         self._data = Dataset({"train": train}, tuple("0123456789"), experiment.data.preprocess)
+        devices.use_threads(training.threads)
         mesh = devices.make_mesh(training.devices)
         learner = fit_to_data(experiment.learner, self._data, training)
         self._feed = make_feed(learner, self._data, training, mesh)

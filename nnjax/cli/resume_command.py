@@ -12,6 +12,7 @@ from nnjax.cli.runs import open_run
 from nnjax.cli.scripts import execute, find_script
 from nnjax.errors import UserError
 from nnjax.sweeps.directory import SweepDirectory, is_sweep
+from nnjax.training.devices import use_threads
 
 
 def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> None:
@@ -35,6 +36,7 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
             "'nnjax train' starts a new one"
         )
     compilation_cache.enable()
+    use_threads(opened.experiment.training.threads)
     script = find_script(opened.experiment, opened.module)
     execute(script, opened.experiment, opened.run, resume=True, quiet=quiet)
 

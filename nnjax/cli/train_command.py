@@ -44,6 +44,7 @@ def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) ->
     """Trains the experiment of a config file with the options ``rest``."""
     from nnjax.cli import compilation_cache
     from nnjax.cli.options import parse
+    from nnjax.training.devices import use_threads
     from nnjax.training.interruption import Interrupted
     from nnjax.training.runs import Run
 
@@ -55,6 +56,7 @@ def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) ->
         from nnjax.cli.summary_command import report
 
         return report(experiment)
+    use_threads(experiment.training.threads)
     script = script or find_script(experiment, module)
     own = None if files.is_built_in(file) else file
     made = Run.create(file.stem, experiment, directory=options.run_dir, config_file=own)

@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-MULTIPLE = 32
-"""Examples in a part, or a multiple: rows of 128 bytes, which fill vector registers and caches."""
+MULTIPLE = 64
+"""Examples in a part, or a multiple: rows of 256 bytes fill vector registers and cache lines."""
 
 MOST_PARTS = 8
 """More take long to compile, and are not faster."""

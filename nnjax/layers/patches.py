@@ -145,15 +145,21 @@ def _matrix_product(kernel: jax.Array, patches: jax.Array) -> jax.Array:
 
 def _matrix_product_jvp(primals, tangents):
     """The tangents by K itself, so that the gradient K G needs no transposition either."""
-    kernel, patches = primals
-    pairs = zip(tangents, ((tangents[0], patches), (kernel, tangents[1])), strict=True)
-    terms = [
-        lax.dot_general(left, right, (((0,), (0,)), ((), ())))
-        for tangent, (left, right) in pairs
-        if not isinstance(tangent, SymbolicZero)
-    ]
+    (kernel, patches), (d_kernel, d_patches) = primals, tangents
+    terms = []
+    # Symbolic zeros: the images of the first layer have no tangent, and none is computed.
+    if not isinstance(d_kernel, SymbolicZero):
+        # The gradient is P G^T or, by the barrier, (G P^T)^T: faster with the larger matrix first.
+        wide = kernel.shape[1] > kernel.shape[0]
+        terms.append(_matrix_product(d_kernel, patches) if wide else _product_by(d_kernel, patches))
+    if not isinstance(d_patches, SymbolicZero):
+        terms.append(_product_by(kernel, d_patches))
     return _matrix_product(kernel, patches), sum(terms[1:], terms[0])
 
 
-# Symbolic zeros: the images of the first layer have no tangent, and none is computed.
+def _product_by(kernel: jax.Array, patches: jax.Array) -> jax.Array:
+    """K^T P by K as it is in memory."""
+    return lax.dot_general(kernel, patches, (((0,), (0,)), ((), ())))
+
+
 _matrix_product.defjvp(_matrix_product_jvp, symbolic_zeros=True)

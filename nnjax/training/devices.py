@@ -4,6 +4,8 @@ The devices may belong to several processes, on one host or many. An array is th
 them, each giving the parts that its own devices hold.
 """
 
+import os
+import re
 from typing import Any
 
 import jax
@@ -14,6 +16,26 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from nnjax.errors import UserError
 
 AXIS = "data"
+
+THREADS_FOR_EACH = 16
+"""Processor threads for each device that a CPU pretends to be."""
+
+
+def use_threads(count: int) -> None:
+    """Has each CPU device of this process use so many processor threads; 0 leaves it all.
+
+    Where a CPU pretends to be several devices, they get enough for all: a thread that waits for
+    another device's sum computes nothing, and if every thread waited, none would ever go on.
+
+    Without effect once JAX has begun to compute: its CPU client reads the number when it starts.
+    """
+    pretended = re.search(
+        r"xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", "")
+    )
+    if pretended and int(pretended[1]) > 1:
+        count = max(count, THREADS_FOR_EACH * int(pretended[1]))
+    if count:
+        os.environ["NPROC"] = str(count)
 
 
 def make_mesh(count: int) -> Mesh:

@@ -1,6 +1,8 @@
 """The same run on one device, sharded over four, under pmap and under shard_map."""
 
 import dataclasses
+import subprocess
+import sys
 from functools import partial
 
 import jax
@@ -186,6 +188,26 @@ def test_a_state_carried_from_row_to_row(tmp_path):
 def test_lanes_that_the_devices_do_not_divide(tmp_path):
     with pytest.raises(UserError, match="6 lanes cannot be spread over 4 devices; make lanes and"):
         fit(RECURRENT, verse(tmp_path, 6), Training(epochs=1, batch_size=6, devices=4))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.parametrize(
+    ("threads", "flags", "expected"),
+    [(1, "", 1), (3, "", 3), (1, "--xla_force_host_platform_device_count=2", 32)],
+)
+def test_threads(monkeypatch, threads, flags, expected):
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    script = f"""
+from pathlib import Path
+from nnjax.training.devices import use_threads
+use_threads({threads})
+import jax.numpy
+jax.numpy.ones(3).sum()
+names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+print(sum(name.startswith("tf_XLAEigen") for name in names))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == str(expected), done.stderr
 
 
 def test_too_many_devices():

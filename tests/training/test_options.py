@@ -10,7 +10,7 @@ from nnjax.training import Training
 
 
 @pytest.mark.parametrize(
-    "name", ["batch_size", "seed", "data_seed", "devices", "checkpoint_seconds"]
+    "name", ["batch_size", "seed", "data_seed", "devices", "threads", "checkpoint_seconds"]
 )
 def test_what_cannot_be_negative(name):
     with pytest.raises(UserError, match=f"{name} must not be negative, it is -1"):
