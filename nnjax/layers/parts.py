@@ -1,4 +1,4 @@
-"""A batch in parts, each of which goes through a network by itself.
+"""A batch in parts, each of which goes through the convolutions of a network by itself.
 
 For a CPU: what convolutions write for a part stays in the caches, and parts, which do not wait for
 one another, keep the cores busy where one operation at a time cannot.
@@ -17,20 +17,26 @@ MOST_PARTS = 8
 """More take long to compile, and are not faster."""
 
 
-def in_parts(f: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """``f(x)`` of a function that treats examples alike, a part of the batch at a time.
+def in_parts(
+    f: Callable[[jax.Array], jax.Array], g: Callable[[jax.Array], jax.Array], x: jax.Array
+) -> jax.Array:
+    """``g(f(x))`` of functions that treat examples alike, ``f`` a part of the batch at a time.
 
     Args:
-      f: maps (batch, ...) to (batch, ...).
+      f: maps (batch, ...) to (batch, features).
+      g: maps (batch, features) to (batch, outputs).
       x: (batch, ...). Cut only where there are equal parts of the right size.
     """
     parts = count(x.shape[0])
     if parts == 1:
-        return f(x)
-    # Every so many examples, so that a batch spread over devices stays where it is.
+        return g(f(x))
+    # Every so many examples, so that each part of a batch spread over devices is spread alike.
     rows = x.reshape(-1, parts, *x.shape[1:])
-    y = jnp.stack([f(rows[:, part]) for part in range(parts)], axis=1)
-    return y.reshape(-1, *y.shape[2:])
+    # With the batch last, as convolutions leave it and dense layers take it: nothing is transposed.
+    features = jnp.concatenate([f(rows[:, part]).T for part in range(parts)], axis=1).T
+    # These lie part after part. It is the outputs, which are fewer, that are put in order.
+    outputs = g(features)
+    return outputs.reshape(parts, len(rows), -1).swapaxes(0, 1).reshape(outputs.shape)
 
 
 def count(batch: Any) -> int:

@@ -122,13 +122,17 @@ class CNN(nn.Module):
             train=train,
         )
 
-        def outputs(images: jax.Array) -> jax.Array:
+        def features(images: jax.Array) -> jax.Array:
             for block in blocks:
                 images = block(images)
-            y = dense(flatten_images(images, layout))
-            return activations.by_name(self.output_activation)(y)
+            return flatten_images(images, layout)
 
-        return outputs(x) if layout == "NHWC" else in_parts(lambda part: outputs(swap(part)), x)
+        def outputs(features: jax.Array) -> jax.Array:
+            return activations.by_name(self.output_activation)(dense(features))
+
+        if layout == "NHWC":
+            return outputs(features(x))
+        return in_parts(lambda part: features(swap(part)), outputs, x)
 
     def _sizes_of_blocks(self) -> tuple[int, ...]:
         """The kernel size of each block."""

@@ -19,9 +19,13 @@ def test_in_parts_is_as_the_whole(batch, parts):
         sizes.append(len(x))
         return jnp.stack([x.sum(1), x[:, 0]], axis=1)
 
+    def g(y):
+        sizes.append(len(y))
+        return jnp.concatenate([y, y[:, :1] * 2], axis=1)
+
     x = jnp.arange(3.0 * batch).reshape(batch, 3)
-    np.testing.assert_array_equal(in_parts(f, x), f(x))
-    assert sizes == [batch // parts] * parts + [batch]
+    np.testing.assert_array_equal(in_parts(f, g, x), g(f(x)))
+    assert sizes == [batch // parts] * parts + [batch] * 3
     assert count(batch) == parts
 
 
@@ -45,7 +49,3 @@ def test_parts_drop_units_of_their_own():
     variables = model.init(jax.random.key(1), x)
     y = model.apply(variables, x, train=True, rngs={"dropout": jax.random.key(2)})
     assert len(np.unique(np.asarray(y), axis=0)) > 120
-
-
-def test_a_batch_spread_over_devices_stays_where_it_is(assert_stays_spread):
-    assert_stays_spread(lambda x: in_parts(jnp.tanh, x), (256, 5))
