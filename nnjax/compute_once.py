@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 
 
 def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array:
@@ -20,7 +21,10 @@ def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array
       f: maps arrays to one array; may be differentiated.
       operands: whatever is costly to compute must be given here, not closed over.
     """
-    if jax.default_backend() != "cpu":
+    # Outside of any jit operations are programs of their own, and a conditional would be compiled
+    # anew at every call.
+    traced = all(isinstance(operand, Tracer) for operand in operands)
+    if jax.default_backend() != "cpu" or not traced:
         return f(*operands)
 
     def never(*operands: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Lifting a learner's step over many batches, in one compiled loop.
+"""Lifting a learner's step over many batches: one compiled loop, or a call for each of a stream's.
 
 ``Carry`` travels through; where a run of updates is cut into calls changes nothing, down to the
 last bit.
