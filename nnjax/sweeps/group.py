@@ -54,7 +54,7 @@ class Group:
           size: the number of lanes, a multiple of that of the devices.
         """
         self.size = size
-        self._lifted, self._data, self._mesh = lifted, data, mesh
+        self._lifted, self._data = lifted, data
         self._spread = NamedSharding(mesh, devices.split_batch(mesh).spec)
         self._everywhere = devices.replicated(mesh)
         self._batches = _Batches(data, training)
