@@ -156,3 +156,13 @@ def predictions(name: str | Callable[..., jax.Array], outputs: jax.Array) -> jax
     if name == "perceptron":
         return threshold(outputs)
     return outputs
+
+
+def scores(name: str | Callable[..., jax.Array], outputs: jax.Array) -> jax.Array:
+    """Numbers that rank the classes as :func:`predictions` do, without the cost of probabilities.
+
+    Returns:
+      (batch, outputs): the logits, where there are several; else the predictions.
+    """
+    several = outputs.shape[-1] > 1
+    return outputs if several and name != "perceptron" else predictions(name, outputs)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -176,13 +175,16 @@ class Dataset(Described):
         return one_of(self.split("train"))
 
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
-        """Makes a batch of the arrays of a split; pure, to be called under ``jit``.
+        """Makes a batch of the arrays of a split: on the host if all are NumPy's, else pure.
 
         Args:
-          arrays: of a split, on the device.
+          arrays: of a split.
           index: int32 (batch,) of examples; one out of range gives some example or other.
         """
-        return jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), dict(arrays))
+        return jax.tree.map(
+            lambda array: library(array, index).take(array, index, axis=0, mode="clip"),
+            dict(arrays),
+        )
 
     def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
         """One pass over a split, in order, on the host.
@@ -196,12 +198,8 @@ class Dataset(Described):
         """
         arrays, examples = self.split(name), self.size(name)
         for first in range(0, examples, batch_size):
-            rows = slice(first, min(first + batch_size, examples))
-            yield pad(self._read(arrays, rows), batch_size)
-
-    def _read(self, arrays: Batch, rows: slice) -> Batch:
-        """What :meth:`take` gives of these examples, on the host."""
-        return jax.tree.map(itemgetter(rows), dict(arrays))
+            index = np.arange(first, min(first + batch_size, examples), dtype=np.int32)
+            yield pad(self.take(arrays, index), batch_size)
 
     def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
         """The order in which an epoch goes through the training examples, int32 (examples,).
@@ -272,6 +270,11 @@ def _shapes(arrays: Batch) -> dict[str, tuple[int, ...]]:
 def path_name(path: Any) -> str:
     """The name of an array in a batch, such as ``inputs`` or ``inputs.source``."""
     return ".".join(str(part.key) for part in path)
+
+
+def library(*arrays: Any) -> Any:
+    """What computes with arrays where they are: ``jax.numpy`` if any is JAX's, else ``numpy``."""
+    return jnp if any(isinstance(array, jax.Array) for array in arrays) else np
 
 
 def one_of(arrays: Batch) -> dict[str, Any]:

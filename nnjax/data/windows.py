@@ -1,15 +1,14 @@
-"""Windows of a text, cut out of one array of ids on the device."""
+"""Windows of a text, cut out of one array of ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.dataset import Batch, Dataset, library
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.vocabulary import Vocabulary, smallest
@@ -59,7 +58,7 @@ class Windows(Dataset):
         return int(self.splits[name]["windows"]) if name in self.splits else 0
 
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
-        """Cuts windows out of the text of a split; pure, to be called under ``jit``.
+        """Cuts windows out of the text of a split: on the host if all are NumPy's, else pure.
 
         Args:
           arrays: of a split.
@@ -71,13 +70,7 @@ class Windows(Dataset):
           (batch,); ``targets`` int32 (batch, length), or (batch,) for "last". Negative is what lies
           beyond the end of the text, and targets that are context.
         """
-        return self._cut(jnp, arrays, index)
-
-    def _read(self, arrays: Batch, rows: slice) -> Batch:
-        return self._cut(np, arrays, np.arange(rows.start, rows.stop, dtype=np.int32))
-
-    def _cut(self, xp: Any, arrays: Batch, index: ArrayLike) -> Batch:
-        """:meth:`take` by a library: ``numpy``, on the host, or ``jax.numpy``."""
+        xp = library(arrays["tokens"], index)
         index = xp.maximum(xp.asarray(index), 0)
         shift, number = xp.divmod(index, arrays["windows"])
         steps = xp.asarray(arrays["steps"])[None, :]

@@ -184,9 +184,9 @@ class Supervised:
         """The loss and every other metric of a batch."""
         targets, mask = batch["targets"], batch.get("mask")
         measured = {"loss": Mean.of(values, measures.counted(values, targets, mask))}
-        predicted = losses.predictions(self.loss, outputs)
         for name in self.metrics:
-            numbers = measures.by_name(name)(predicted, targets)
+            predict = losses.scores if name in measures.OF_CLASSES else losses.predictions
+            numbers = measures.by_name(name)(predict(self.loss, outputs), targets)
             measured[name] = Mean.of(numbers, measures.counted(numbers, targets, mask))
         return measured
 

@@ -123,6 +123,7 @@ class CNN(nn.Module):
         )
 
         def features(images: jax.Array) -> jax.Array:
+            images = images if layout == "NHWC" else swap(images)
             for block in blocks:
                 images = block(images)
             return flatten_images(images, layout)
@@ -130,9 +131,10 @@ class CNN(nn.Module):
         def outputs(features: jax.Array) -> jax.Array:
             return activations.by_name(self.output_activation)(dense(features))
 
-        if layout == "NHWC":
+        # Without gradients to come little is written, and parts would only cost.
+        if layout == "NHWC" or not train:
             return outputs(features(x))
-        return in_parts(lambda part: features(swap(part)), outputs, x)
+        return in_parts(features, outputs, x)
 
     def _sizes_of_blocks(self) -> tuple[int, ...]:
         """The kernel size of each block."""

@@ -47,6 +47,10 @@ def dense_layers(
         x = x.T
         for layer, drop in layers:
             x = drop(activations.by_name(activation, axis=0)(layer(x)), train=train)
-        return last(x).T
+        outputs = last(x)
+        if jax.default_backend() == "cpu":
+            # Else XLA multiplies by the gradient transposed back, for which it has no fast product.
+            outputs = jax.lax.optimization_barrier(outputs)
+        return outputs.T
 
     return apply

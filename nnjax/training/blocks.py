@@ -1,4 +1,4 @@
-"""Blocks: the training examples in the order of the updates, a thousand batches at a time.
+"""Blocks: the training examples in the order of the updates, up to a thousand batches at a time.
 
 Each kind has ``get(block)``, the arrays of a block on the devices, and ``take(data, row)``, which
 makes one batch of them inside the compiled update.
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from nnjax import parameters
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.errors import UserError
 from nnjax.training import devices, order
@@ -21,6 +22,12 @@ from nnjax.training.updates import NEVER
 
 UPDATES = 1000
 """Updates in a block: many, since no call of the compiled loop goes beyond a block."""
+
+MOST_BYTES = 2**24
+"""Of a block whose examples are copied; the system would clear fresh pages for each larger one."""
+
+ALIGNMENT = 64
+"""Bytes: of an array on the host that JAX can use on a CPU without a copy."""
 
 
 class Blocks(Protocol):
@@ -46,8 +53,11 @@ class Blocks(Protocol):
 
 
 def make_blocks(data: Dataset, training: Training, mesh: Mesh) -> Blocks:
-    """The kind of blocks that suits the batch size."""
-    return Whole(data, mesh) if training.batch_size == 0 else Gathered(data, training, mesh)
+    """The kind of blocks that suits the batch size and the devices."""
+    if training.batch_size == 0:
+        return Whole(data, mesh)
+    one_cpu = mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
+    return (Copied if one_cpu else Gathered)(data, training, mesh)
 
 
 class Whole:
@@ -108,6 +118,50 @@ class Gathered:
     def _draw(self, block: int) -> jax.Array:
         rows = self._rows(block * self.updates, self.updates)
         return devices.put(rows, self._everywhere)
+
+
+class Copied:
+    """A thread copies the examples of a block side by side while the last block trains.
+
+    For one CPU device: an update there waits for memory longer to gather its examples than to read
+    them in order, and the thread can wait on a core that an update of a small model leaves idle.
+    """
+
+    def __init__(self, data: Dataset, training: Training, mesh: Mesh):
+        self._data = data
+        self._arrays = _arrays(data)
+        self._everywhere = devices.replicated(mesh)
+        self._rows = Rows(data, training, 1)
+        a_batch = self._rows.width * parameters.size_in_bytes(dict(data.stored))
+        self.updates = max(1, min(UPDATES, MOST_BYTES // a_batch))
+        self._ahead = _Ahead(self._copy)
+
+    def get(self, block: int) -> Any:
+        return self._ahead(block)
+
+    def take(self, data: Any, row: jax.Array) -> Batch:
+        return jax.tree.map(lambda array: array[row], data)
+
+    def close(self) -> None:
+        self._ahead.close()
+
+    def _copy(self, block: int) -> Any:
+        rows = self._rows(block * self.updates, self.updates)
+        batch = dict(self._data.take(self._arrays, rows.reshape(-1)))
+        if self._rows.ragged:
+            batch["mask"] = (rows.reshape(-1) >= 0).astype(np.float32)
+        batch = jax.tree.map(lambda array: _aligned(array, rows.shape), batch)
+        return devices.put(batch, self._everywhere)
+
+
+def _aligned(array: Any, rows: tuple[int, ...]) -> np.ndarray:
+    """A copy that JAX takes as it is; at another address, a thread that trains would copy it."""
+    array = np.asarray(array)
+    memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % ALIGNMENT
+    copy = memory[begin : begin + array.nbytes].view(array.dtype)
+    copy[:] = array.reshape(-1)
+    return copy.reshape(*rows, *array.shape[1:])
 
 
 def _check_lanes(lanes: int | None, mesh: Mesh) -> None:

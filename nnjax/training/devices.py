@@ -72,9 +72,9 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def split_batch(mesh: Mesh) -> NamedSharding:
-    """The first axis spread over the devices."""
-    return NamedSharding(mesh, PartitionSpec(AXIS))
+def split_batch(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """One axis spread over the devices."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
 # Putting arrays on the devices -------------------------------------------------------------------
@@ -121,9 +121,15 @@ def own_rows(rows: int, mesh: Mesh) -> slice:
     return slice(own[0] * each, (own[-1] + 1) * each)
 
 
-def put_share(batch: Any, mesh: Mesh) -> Any:
-    """Spreads a batch over the devices, of which each process has its :func:`own_rows` alone."""
-    sharding = split_batch(mesh)
+def put_share(batch: Any, mesh: Mesh, axis: int = 0) -> Any:
+    """Spreads a batch over the devices, of which each process has its :func:`own_rows` alone.
+
+    Args:
+      batch: arrays.
+      mesh: the devices.
+      axis: of the arrays, that of the rows.
+    """
+    sharding = split_batch(mesh, axis)
     if sharding.is_fully_addressable:
         return jax.device_put(batch, sharding)
     return jax.tree.map(

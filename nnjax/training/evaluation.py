@@ -1,10 +1,12 @@
 """Evaluation of a whole split, every example counted once."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from nnjax import flops, metrics, parameters
@@ -27,30 +29,34 @@ def batch_size(data: Dataset | Stream, most: int = BATCH) -> int:
     return max(1, min(most, MOST_OUTPUTS // (data.outputs * max(places, 1))))
 
 
-CACHED_FLOPS = 250e6
+CACHED_FLOPS = 640e6
 """Floating-point operations of a forward pass on a CPU: what more of them compute at once goes
-through its caches to memory and back, and takes twice as long."""
+through its caches to memory and back."""
 
-LEAST, MOST = 128, 2048
+LEAST, MOST = 32, 256
 """Examples at once on a CPU, however many or few operations they take: a multiple of the first,
 since odd sizes do not fill the vector registers."""
 
-
-MOST_KEPT = 2**28
-"""Bytes of a split whose batches are kept on the devices from one evaluation to the next."""
+MOST_BYTES = 2**28
+"""Of the batches that one call measures, and of a split that stays on the devices for the next."""
 
 
 class Evaluator:
-    """Measures splits of a data set with a learner's ``evaluate``."""
+    """Measures splits of a data set with a learner's ``evaluate``.
+
+    Data in memory are measured in a compiled loop over many batches, a stream batch by batch.
+    """
 
     def __init__(self, learner: Any, data: Dataset | Stream, mesh: Mesh):
         self._data = data
         self._learner = learner
         self._mesh = mesh
         self._most: int | None = None
-        self._kept: dict[str, list[Batch]] = {}
-        self._measure = jax.jit(_measurement(learner, data))
-        self._nothing = jax.jit(_nothing(learner, data), out_shardings=devices.replicated(mesh))
+        self._zero: metrics.Metrics | None = None
+        self._kept: dict[str, list[tuple[Batch, jax.Array]]] = {}
+        measure = _measurement(learner, data)
+        self._measure = jax.jit(measure)
+        self._measure_stack = jax.jit(_over_a_stack(measure))
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
@@ -58,11 +64,15 @@ class Evaluator:
 
     def totals(self, state: Any, split: str) -> metrics.Metrics:
         """The metrics of a split, as sums on the device."""
-        total = None
-        for batch in self._batches(split, self._at_once(state)):
-            total = self._nothing(state, batch) if total is None else total
-            total = self._measure(state, batch, total)
-        assert total is not None
+        size = self._size(state, split)
+        total = self._nothing(state)
+        if isinstance(self._data, Dataset):
+            for stack, count in self._stacks(self._data, split, size):
+                total = self._measure_stack(state, stack, count, total)
+        else:
+            read = self._data.batches
+            for batch in ShareReader(read, split, size, rows=size, mesh=self._mesh):
+                total = self._measure(state, batch, total)
         return total
 
     def _at_once(self, state: State) -> int:
@@ -76,21 +86,48 @@ class Evaluator:
             self._most = batch_size(self._data, most)
         return self._most
 
-    def _batches(self, split: str, most: int) -> Iterable[Batch]:
-        """Batches with a ``mask``, of a size that is a multiple of the devices."""
+    def _size(self, state: State, split: str) -> int:
+        """Examples of a batch, a multiple of the devices."""
+        most = min(self._at_once(state), self._data.size(split))
+        return -(-most // self._mesh.size) * self._mesh.size
+
+    def _nothing(self, state: Any) -> metrics.Metrics:
+        """The metrics of no examples."""
+        if self._zero is None:
+            zero = metrics.nothing(self._learner.evaluate, state, self._data.example())
+            self._zero = devices.put(zero, devices.replicated(self._mesh))
+        assert self._zero is not None
+        return self._zero
+
+    def _stacks(self, data: Dataset, split: str, size: int) -> Iterable[tuple[Batch, jax.Array]]:
+        """Batches with a ``mask``, one upon another, and how many of each stack are any."""
         if split in self._kept:
             return self._kept[split]
-        examples = self._data.size(split)
-        size = -(-min(most, examples) // self._mesh.size) * self._mesh.size
-        batches = ShareReader(self._data.batches, split, size, rows=size, mesh=self._mesh)
-        if not self._is_worth_keeping(split):
-            return batches
-        return self._kept.setdefault(split, list(batches))
+        stacks = self._stacked(data, split, size)
+        # The training split is measured once, at the end.
+        if split == "train" or data.size(split) * _bytes_of_one(data) > MOST_BYTES:
+            return stacks
+        return self._kept.setdefault(split, list(stacks))
 
-    def _is_worth_keeping(self, split: str) -> bool:
-        """Whether a split is measured again and again, and small enough to stay on the devices."""
-        size = self._data.size(split) * parameters.size_in_bytes(dict(self._data.stored))
-        return isinstance(self._data, Dataset) and split != "train" and size <= MOST_KEPT
+    def _stacked(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, jax.Array]]:
+        batches = data.batches(split, size)
+        own = devices.own_rows(size, self._mesh)
+        height = _height(data, size)
+        while found := list(itertools.islice(batches, height)):
+            count = devices.put(np.int32(len(found)), devices.replicated(self._mesh))
+            found += [found[0]] * (height - len(found))
+            stack = jax.tree.map(lambda *arrays: np.stack([one[own] for one in arrays]), *found)
+            yield devices.put_share(stack, self._mesh, axis=1), count
+
+
+def _height(data: Dataset, size: int) -> int:
+    """Batches of a stack: no split needs another program, and none much more memory."""
+    fewest = min(-(-data.size(name) // size) for name in data.splits)
+    return max(1, min(fewest, MOST_BYTES // (size * _bytes_of_one(data))))
+
+
+def _bytes_of_one(data: Dataset) -> int:
+    return parameters.size_in_bytes(dict(data.stored))
 
 
 def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
@@ -102,10 +139,13 @@ def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
     return measure
 
 
-def _nothing(learner: Any, data: Dataset | Stream) -> Callable:
-    """``(state, batch) -> total`` of no examples."""
+def _over_a_stack(measure: Callable) -> Callable:
+    """``(state, stack, count, total) -> total`` with those of the first ``count`` batches added."""
 
-    def zeros(state: State, batch: Batch) -> metrics.Metrics:
-        return metrics.nothing(lambda: learner.evaluate(state, data.prepare(batch)))
+    def measure_stack(state: State, stack: Any, count: jax.Array, total: metrics.Metrics) -> Any:
+        def body(row: jax.Array, total: metrics.Metrics) -> metrics.Metrics:
+            return measure(state, jax.tree.map(lambda array: array[row], stack), total)
 
-    return zeros
+        return jax.lax.fori_loop(0, count, body, total)
+
+    return measure_stack

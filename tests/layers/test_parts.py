@@ -35,7 +35,7 @@ def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():
     variables = model.init(jax.random.key(1), x)
 
     def loss(variables, batches):
-        return sum(jnp.sum(model.apply(variables, batch) ** 2) for batch in batches)
+        return sum(jnp.sum(model.apply(variables, one, train=True) ** 2) for one in batches)
 
     ours = jax.value_and_grad(loss)(variables, [x])
     expected = jax.value_and_grad(loss)(variables, jnp.split(x, 8))

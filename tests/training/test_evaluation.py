@@ -45,15 +45,42 @@ def test_however_many_at_once_the_metrics_are_the_same(monkeypatch, count):
     state = learner.init(jax.random.key(0), data.example())
     mesh = devices.make_mesh(count)
     sizes, measured = [], []
-    # 2 x (5 x 6 + 6 x 2) operations each: all fit into the first budget, 256 into the second.
-    for budget in (1e9, 84 * 300, 1):
+    # 2 x (5 x 6 + 6 x 2) operations each: all fit into the first budget, 96 into the second.
+    for budget in (1e9, 84 * 100, 1):
         monkeypatch.setattr(evaluation, "CACHED_FLOPS", budget)
         evaluator = evaluation.Evaluator(learner, data, mesh)
         sizes.append(evaluator._at_once(state))
         measured.append(evaluator(jax.device_put(state, devices.replicated(mesh)), "train"))
-    assert sizes == [2048, 256, 128]
+    assert sizes == [256, 96, 32]
     for one in measured[1:]:
         assert one == pytest.approx(measured[0], rel=1e-6)
+
+
+def test_stacks_of_batches_count_every_example_of_every_split_once(monkeypatch):
+    """The smallest split makes one stack, a larger one several, of which the last is not full."""
+    draw = np.random.default_rng(0)
+
+    def split(size):
+        inputs = draw.normal(size=(size, 3)).astype(np.float32)
+        return {"inputs": inputs, "targets": (inputs[:, 0] > 0).astype(np.int32)}
+
+    sizes = {"train": 300, "validation": 70, "test": 33}
+    data = Dataset({name: split(size) for name, size in sizes.items()}, classes=("a", "b"))
+    learner = Supervised(MLP(features=(6,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
+    evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
+    for name, size in sizes.items():
+        heights = [
+            (len(stack["mask"]), int(count)) for stack, count in evaluator._stacks(data, name, 32)
+        ]
+        batches = -(-size // 32)
+        assert heights == [(2, min(2, batches - first)) for first in range(0, batches, 2)]
+        totals = evaluator.totals(state, name)
+        whole = learner.evaluate(state, dict(data.split(name)))
+        assert float(totals["loss"].count) == size
+        for metric, expected in whole.items():
+            assert totals[metric].value() == pytest.approx(expected.value(), rel=1e-5)
 
 
 @pytest.mark.parametrize(("most", "kept"), [(2**28, 1), (100, 2)])
@@ -68,7 +95,7 @@ def test_what_is_measured_again_and_again_stays_on_the_devices(monkeypatch, most
     monkeypatch.setattr(
         Dataset, "batches", lambda self, *words: (read.append(words[0]), batches(self, *words))[1]
     )
-    monkeypatch.setattr(evaluation, "MOST_KEPT", most)
+    monkeypatch.setattr(evaluation, "MOST_BYTES", most)
     evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
     measured = [evaluator(state, name) for name in ("test", "train", "test", "train")]
     assert all(one == measured[0] for one in measured)
