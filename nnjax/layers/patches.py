@@ -76,7 +76,8 @@ def _patches(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
     """Shifted copies of images (channels, height, width, batch), one for each place in a patch.
 
     Returns:
-      (patch height * patch width, channels, out height, out width, batch).
+      (patch height * patch width * channels, out height, out width, batch). Axes of their own for
+      the places and the channels would, of one channel, be copied into another order of memory.
     """
     out = _places(x, size, strides)
     row, column, channel, i, j = np.ogrid[: size[0], : size[1], : x.shape[0], : out[0], : out[1]]
@@ -85,8 +86,7 @@ def _patches(x: jax.Array, size: Pair, strides: Pair) -> jax.Array:
         # One gather of whole batches is a fourth of the time of a stack of slices, each of which
         # would be written twice.
         where = x.at[channel, row + strides[0] * i, column + strides[1] * j]
-        shape = (size[0] * size[1], x.shape[0], *out, x.shape[3])
-        return where.get(mode="promise_in_bounds").reshape(shape)
+        return where.get(mode="promise_in_bounds").reshape(-1, *out, x.shape[3])
 
     return compute_once(gather, x)
 
@@ -101,7 +101,7 @@ def _patches_jvp(size, strides, primals, tangents):
         for i in range(size[0])
         for j in range(size[1])
     ]
-    return _patches(x, size, strides), jnp.stack(slices)
+    return _patches(x, size, strides), jnp.concatenate(slices)
 
 
 def _places(x: jax.Array, size: Pair, strides: Pair) -> Pair:
@@ -128,12 +128,11 @@ def _shifted_copies(kernel: jax.Array, strip: Pair) -> jax.Array:
 
 
 def _product(kernel: jax.Array, patches: jax.Array) -> jax.Array:
-    """K^T P of K (..., features) and P (taps, channels, out height, out width, batch)."""
-    places = patches.shape[2:]
+    """K^T P of K (..., features) and P (taps * channels, out height, out width, batch)."""
     # Two plain matrices, since XLA moves transpositions only of such into the product.
-    matrix = patches.reshape(patches.shape[0] * patches.shape[1], -1)
+    matrix = patches.reshape(len(patches), -1)
     y = _matrix_product(kernel.reshape(-1, kernel.shape[-1]), matrix)
-    return y.reshape(-1, *places)
+    return y.reshape(-1, *patches.shape[1:])
 
 
 @jax.custom_jvp
