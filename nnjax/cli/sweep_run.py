@@ -54,7 +54,7 @@ def join(path: Path) -> int:
     parsed = _read(directory, quiet=True)
     search, experiment = parsed.sweep.search, parsed.sweep.experiment
     objective = Objective.of(search.metric, experiment, specification(experiment.data))
-    study = Study(directory.directory, search)
+    study = Study(directory.directory, search, name=directory.study)
     release_dead(directory, study)
     make_worker(directory, study, parsed, objective, processes.leave_with_parent).work()
     return 0
@@ -66,7 +66,9 @@ def carry_through(directory: SweepDirectory, parsed: sweep_options.Parsed) -> in
     load_data = SharedData()
     experiment = sweep.experiment
     objective = Objective.of(sweep.search.metric, experiment, load_data(experiment))
-    study = Study(directory.directory, sweep.search, maximize=objective.maximize)
+    study = Study(
+        directory.directory, sweep.search, name=directory.study, maximize=objective.maximize
+    )
     with Display(directory, study, objective, quiet=options.quiet) as display:
         work = _workers(directory, study, parsed, objective, display.update)
         conduct(sweep, directory, study, Planner(load_data), work)
@@ -144,7 +146,7 @@ def make_worker(
 
 def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
     """The command line that a sweep was begun with, read again."""
-    words = list(directory.settings["words"])
+    words = directory.command_line
     words += ["--quiet"] * (quiet and "--quiet" not in words)
     for path, values in directory.settings["over"].items():
         words = [*words, sweep_options.OVER, path, *values]

@@ -1,7 +1,10 @@
 """Conducting a sweep: drawing trials, planning them, and making them ready for the workers."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from optuna.trial import TrialState
 
 from nnjax.errors import UserError
 from nnjax.sweeps.directory import SweepDirectory
@@ -9,6 +12,8 @@ from nnjax.sweeps.plan import Planner
 from nnjax.sweeps.space import grid
 from nnjax.sweeps.study import LABELS, PROGRAM, Study
 from nnjax.sweeps.sweep import Sweep
+
+SECONDS_BETWEEN_LOOKS = 1.0
 
 MOST_DRAWS = 1000
 """Draws in a row that the sweep's ``allowed`` may refuse before that is taken for a mistake."""
@@ -49,22 +54,32 @@ def conduct(
         for labels in labels_of_grid(sweep)[len(study.trials()) :]:
             study.add(labels, distributions)
     while True:
-        make_ready(sweep, directory, study, planner)
-        work()
+        if study.waiting():
+            make_ready(sweep, directory, study, planner)
+            work()
         release_dead(directory, study)
         if study.waiting():
             continue
         left = (sweep.search.trials or 0) - study.drawn()
-        if left <= 0:
+        if left > 0:
+            _draw(sweep, study, min(left, sweep.search.at_once))
+        elif study.trials(TrialState.RUNNING):
+            # Others, who joined, train the last ones.
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        else:
             return
-        _draw(sweep, study, min(left, sweep.search.at_once))
 
 
 def make_ready(sweep: Sweep, directory: SweepDirectory, study: Study, planner: Planner) -> None:
-    """Plans the waiting trials that have no program yet and makes their run directories."""
+    """Plans the waiting trials that have no program yet and makes their run directories.
+
+    Likewise those whose plan or run directory is no longer there: they are trained from the start.
+    """
     planned = []
+    known = directory.read_programs()
     for trial in study.waiting():
-        if PROGRAM in trial.user_attrs:
+        is_planned = str(trial.user_attrs.get(PROGRAM)) in known
+        if is_planned and directory.trial(trial.number).is_dir():
             continue
         labels = _labels(sweep, trial)
         if labels is None or not _is_allowed(sweep, labels):

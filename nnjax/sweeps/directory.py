@@ -76,13 +76,7 @@ class SweepDirectory:
         directory = Path(root) / name / stamp if directory is None else Path(directory)
         settings = {"name": name, **settings}
         if is_sweep(directory):
-            found = cls.open(directory)
-            if _defining(found.settings) != _defining(json_files.plain(settings)):
-                raise UserError(
-                    f"{directory} holds another sweep; choose another --sweep-dir, or go on with "
-                    f"the one there: nnjax resume {directory}"
-                )
-            return found
+            return cls.open(directory)._again(settings, config_file)
         if directory.exists() and any(directory.iterdir()):
             raise UserError(f"{directory} is not empty and holds no sweep; choose another")
         with json_files.disk_errors(directory):
@@ -91,8 +85,30 @@ class SweepDirectory:
             copied = config_file and Path(config_file).read_bytes()
         if copied:
             json_files.replace(directory / CONFIG_FILE, copied)
-        json_files.write(directory / SETTINGS, settings)
+        # A storage may hold the studies of many sweeps.
+        study = f"{directory.absolute().name}-{secrets.token_hex(6)}"
+        json_files.write(directory / SETTINGS, {**settings, "study": study})
         return cls.open(directory)
+
+    def _again(self, settings: Mapping[str, Any], config_file: Path | None) -> "SweepDirectory":
+        """The same sweep, asked for once more, as it is to be carried through from now on."""
+        settings = json_files.plain(settings)
+        if _defining(self.settings) != _defining(settings) or not self._is_copy(config_file):
+            raise UserError(
+                f"{self.directory} holds another sweep; choose another --sweep-dir, or, with the "
+                f"one there, {self.how_to_go_on}"
+            )
+        if self.settings.get("words") != settings.get("words"):
+            # Workers of their own read them.
+            json_files.write(self.directory / SETTINGS, {**self.settings, **settings})
+        return type(self).open(self.directory)
+
+    def _is_copy(self, config_file: Path | None) -> bool:
+        """Whether the sweep was made with this file of the user's own, or with none."""
+        kept = self.config_file
+        if config_file is None or kept is None:
+            return config_file is kept
+        return Path(config_file).read_bytes() == kept.read_bytes()
 
     @classmethod
     @contextmanager
@@ -144,6 +160,29 @@ class SweepDirectory:
         """The sweep's copy of the user's own config file; None where nnjax's own was used."""
         path = self.directory / CONFIG_FILE
         return path if path.is_file() else None
+
+    @property
+    def command_line(self) -> list[str]:
+        """The words of the command line that the sweep was begun with.
+
+        Raises:
+          UserError: it was begun from Python.
+        """
+        if "words" not in self.settings:
+            raise UserError(f"{self.directory} was begun from Python; {self.how_to_go_on}")
+        return list(self.settings["words"])
+
+    @property
+    def how_to_go_on(self) -> str:
+        """The end of a sentence: what goes on with the sweep."""
+        if "words" in self.settings:
+            return f"go on with: nnjax resume {self.directory}"
+        return "go on by running the script that calls run_sweep again"
+
+    @property
+    def study(self) -> str:
+        """The name of the sweep's study in a storage that other sweeps may use too."""
+        return self.settings.get("study", self.directory.absolute().name)
 
     # Trials
 
@@ -246,7 +285,7 @@ class SweepDirectory:
 
 def _defining(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What makes two sweeps the same: not the words, which also say how many workers there are."""
-    return {name: value for name, value in settings.items() if name != "words"}
+    return {name: value for name, value in settings.items() if name not in ("words", "study")}
 
 
 def _age(file: Path) -> int:

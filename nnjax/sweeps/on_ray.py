@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnjax.errors import UserError
+from nnjax.sweeps import processes
 from nnjax.sweeps.directory import SweepDirectory
 from nnjax.sweeps.study import Study
 from nnjax.training.interruption import Interrupted, requests
@@ -46,7 +47,7 @@ class RayWorkers:
         resources = self._ray.cluster_resources()
         self._kind = "num_gpus" if resources.get("GPU") else "num_cpus"
         there = int(resources.get("GPU") or resources.get("CPU", 1))
-        self._count = there if workers == "all" else int(workers)
+        self._count = there if workers == "all" else _count(workers)
 
     def work(self) -> None:
         """Keeps tasks running until no trial is waiting.
@@ -69,7 +70,10 @@ class RayWorkers:
                 if request.signal_number is not None:
                     for one in running:
                         self._ray.cancel(one)
-                    hint = f"stopped; go on with: nnjax resume {self._directory.directory}"
+                    self._ray.wait(
+                        running, num_returns=len(running), timeout=processes.SECONDS_TO_SAVE
+                    )
+                    hint = f"stopped; {self._directory.how_to_go_on}"
                     raise Interrupted(hint, request.signal_number)
 
     def _look_at(self, ended: list[Any], failures: int) -> int:
@@ -86,6 +90,12 @@ class RayWorkers:
             if failures == MOST_FAILURES:
                 raise UserError(f"workers end before they train anything: {said}")
         return failures
+
+
+def _count(workers: str) -> int:
+    if not workers.isdecimal() or not int(workers):
+        raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
+    return int(workers)
 
 
 def _connect(address: str | None) -> Any:
@@ -109,10 +119,16 @@ def _connect(address: str | None) -> Any:
 
 def _join(directory: str) -> tuple[int, str]:
     """Works on a sweep in a process of its own; returns its exit status and last words."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nnjax", "sweep", "--join", directory],
-        capture_output=True,
-        text=True,
-    )
-    lines = (done.stderr or done.stdout).strip().splitlines()
-    return done.returncode, lines[-1] if lines else f"exit status {done.returncode}"
+    words = [sys.executable, "-m", "nnjax", "sweep", "--join", directory]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, stdout=pipe, stderr=pipe, text=True, env=processes.environment(os.environ)
+    ) as process:
+        try:
+            printed, errors = process.communicate()
+        except BaseException:
+            # The task was cancelled: the worker saves what it trains.
+            process.terminate()
+            raise
+    lines = (errors or printed).strip().splitlines()
+    return process.returncode, lines[-1] if lines else f"exit status {process.returncode}"

@@ -67,7 +67,7 @@ class Workers:
             try:
                 while self._step():
                     if request.signal_number is not None:
-                        hint = f"stopped; go on with: nnjax resume {self._directory.directory}"
+                        hint = f"stopped; {self._directory.how_to_go_on}"
                         raise Interrupted(hint, request.signal_number)
                     time.sleep(SECONDS_BETWEEN_LOOKS)
             finally:
@@ -93,7 +93,7 @@ class Workers:
         with open(self._log(seat), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "nnjax", "sweep", "--join", str(self._directory.directory)],
-                env={**_environment(self._environments[seat]), **own},
+                env={**environment(self._environments[seat]), **own},
                 stdout=log,
                 stderr=log,
                 # Signals reach the workers through this process alone, so that they save once.
@@ -127,7 +127,7 @@ class Workers:
         return self._directory.directory / "workers" / f"{seat}.log"
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
+def environment(own: Mapping[str, str]) -> dict[str, str]:
     """This process's environment; a worker on a GPU is not kept to the CPU as this one is."""
-    hidden = ("JAX_PLATFORMS",) if "CUDA_VISIBLE_DEVICES" in own else ()
+    hidden = ("JAX_PLATFORMS",) if own.get("CUDA_VISIBLE_DEVICES") else ()
     return {name: value for name, value in os.environ.items() if name not in hidden}

@@ -67,10 +67,8 @@ def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
     # Optuna would make the file of its journal.
     if not search.storage and not (directory.directory / JOURNAL).is_file():
         raise UserError(f"{directory.directory} has no trials yet: it has no {JOURNAL}")
-    try:
-        return Study(directory.directory, Search(storage=search.storage)), search
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"the record of {directory.directory} is damaged: {error}") from error
+    study = Study(directory.directory, Search(storage=search.storage), name=directory.study)
+    return study, search
 
 
 def ranked(study: Study) -> list[Any]:
@@ -98,11 +96,7 @@ def state_of(trial: Any) -> str:
 
 
 def results(directory: SweepDirectory, study: Study) -> list[Result]:
-    """What came of each trial, the best first; the files of the sweep are only read.
-
-    Raises:
-      UserError: the summary of a run is damaged.
-    """
+    """What came of each trial, the best first; the files of the sweep are only read."""
     return [_result(directory, trial) for trial in ranked(study)]
 
 
@@ -118,7 +112,6 @@ def is_seed(path: str) -> bool:
 
 def _result(directory: SweepDirectory, trial: Any) -> Result:
     run = directory.trial(trial.number)
-    summary = run / SUMMARY
     state = state_of(trial)
     return Result(
         number=trial.number,
@@ -128,6 +121,14 @@ def _result(directory: SweepDirectory, trial: Any) -> Result:
         labels=labels(trial),
         # That of a pruned trial is the last it had on the way.
         value=trial.value if state == "complete" else None,
-        summary=json_files.restore_floats(json_files.read(summary)) if summary.is_file() else {},
+        summary=_summary(run / SUMMARY),
         directory=run,
     )
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    """What is written there; of a trial whose summary is missing or damaged nothing is known."""
+    try:
+        return json_files.restore_floats(json_files.read(path))
+    except UserError:
+        return {}

@@ -53,7 +53,9 @@ def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1)
 def _carry_through(sweep: Sweep, directory: SweepDirectory, spread: int) -> Swept:
     load_data = SharedData()
     objective = Objective.of(sweep.search.metric, sweep.experiment, load_data(sweep.experiment))
-    study = Study(directory.directory, sweep.search, maximize=objective.maximize)
+    study = Study(
+        directory.directory, sweep.search, name=directory.study, maximize=objective.maximize
+    )
     mesh = devices.make_mesh(spread)
     worker = Worker(directory, study, sweep.search, objective, mesh)
     conduct(sweep, directory, study, Planner(load_data), worker.work)

@@ -6,14 +6,17 @@ every storage, so any number of workers, on any number of machines, may share a 
 
 import contextlib
 import logging
+import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nnjax.errors import UserError
@@ -37,31 +40,39 @@ MOST_DEATHS = 3
 
 NAME = "sweep"
 
+JUST_NOW = timedelta(seconds=10)
+"""A worker that claims a trial writes its name at once; for so long it may be missing."""
+
 
 class Study:
     """A sweep's trials."""
 
-    def __init__(self, directory: Path, search: Search, *, maximize: bool | None = None):
+    def __init__(
+        self, directory: Path, search: Search, *, name: str = NAME, maximize: bool | None = None
+    ):
         """Opens the study of a sweep, or makes it.
 
         Args:
           directory: of the sweep.
           search: sampler, pruner and storage.
+          name: of the study in a storage of ``search``, which may have those of other sweeps too.
           maximize: whether larger values are better, where the study is made.
 
         Raises:
-          UserError: the storage cannot be reached.
+          UserError: the storage cannot be reached, or its record is damaged.
         """
         quieten()
-        self._storage = _storage(directory, search.storage)
-        name = NAME if not search.storage else f"{directory.absolute().name}"
-        settings: dict[str, Any] = {
-            "study_name": name,
-            "storage": self._storage,
-            "sampler": make_sampler(search),
-            "pruner": _pruner(search),
-        }
+        self._search = search
+        name = name if search.storage else NAME
+        where = f"the storage '{search.storage}'" if search.storage else str(directory / JOURNAL)
         try:
+            self._storage = _storage(directory, search.storage)
+            settings: dict[str, Any] = {
+                "study_name": name,
+                "storage": self._storage,
+                "sampler": make_sampler(search),
+                "pruner": _pruner(search),
+            }
             if maximize is None:
                 self._study = optuna.load_study(**settings)
             else:
@@ -72,7 +83,9 @@ class Study:
         except KeyError:
             raise UserError(f"the storage of {directory} has no study '{name}'") from None
         except Exception as error:
-            raise UserError(f"the storage '{search.storage}' cannot be used: {error}") from error
+            if isinstance(error, ValueError) and not search.storage:
+                raise UserError(f"the record of {directory} is damaged: {where}: {error}") from error
+            raise UserError(f"{where} cannot be used: {error}") from error
 
     # Trials
 
@@ -105,7 +118,13 @@ class Study:
         )
 
     def ask(self, distributions: Mapping[str, Any] | None = None) -> optuna.Trial:
-        """Draws a trial; it runs until it is told or put back."""
+        """Draws a trial; it runs until it is told or put back.
+
+        What is drawn depends on the record alone, not on what this process drew before: a sweep
+        that was stopped goes on as if it had not been.
+        """
+        if sampler := make_sampler(self._search, len(self.trials())):
+            self._study.sampler = sampler
         return self._study.ask(dict(distributions or {}))
 
     def drawn(self) -> int:
@@ -148,13 +167,17 @@ class Study:
                 break
             if trial.user_attrs.get(PROGRAM) != program or self.is_suspect(trial) != suspects:
                 continue
-            # Before, so that no running trial is without an owner; after, since another worker that
-            # wanted it may have written its own name.
-            self._storage.set_trial_user_attr(trial._trial_id, OWNER, owner)
-            if self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+            if self._begin(trial):
                 self._storage.set_trial_user_attr(trial._trial_id, OWNER, owner)
                 claimed.append(trial)
         return claimed
+
+    def _begin(self, trial: FrozenTrial) -> bool:
+        """Has a trial run; False where another worker was faster."""
+        try:
+            return self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
 
     def is_suspect(self, trial: FrozenTrial) -> bool:
         """Whether a trial is trained alone, as its worker died too often while it trained it."""
@@ -189,7 +212,7 @@ class Study:
           died: whether its death may be the trials' fault; a trial that saw too many fails.
         """
         for trial in self.trials(TrialState.RUNNING):
-            if trial.user_attrs.get(OWNER) != owner:
+            if _owner(trial) != owner:
                 continue
             deaths = trial.user_attrs.get(DEATHS, 0) + died
             self.note(trial.number, DEATHS, deaths)
@@ -200,7 +223,8 @@ class Study:
 
     def owners(self) -> set[str]:
         """Who holds running trials; the empty name where nobody does."""
-        return {trial.user_attrs.get(OWNER, "") for trial in self.trials(TrialState.RUNNING)}
+        owners = {_owner(trial) for trial in self.trials(TrialState.RUNNING)}
+        return {owner for owner in owners if owner is not None}
 
     def _tell(self, number: int, value: float | None, state: TrialState) -> None:
         with warnings.catch_warnings():
@@ -211,20 +235,59 @@ class Study:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
 
 
+def _owner(trial: FrozenTrial) -> str | None:
+    """Who holds a running trial: nobody, the empty name, or None while that cannot be told yet."""
+    if OWNER in trial.user_attrs:
+        return trial.user_attrs[OWNER]
+    began = trial.datetime_start
+    return None if began and datetime.now() - began < JUST_NOW else ""
+
+
 def _storage(directory: Path, url: str) -> Any:
     if url:
-        try:
-            return optuna.storages.get_storage(url)
-        except Exception as error:
-            raise UserError(f"the storage '{url}' cannot be used: {error}") from error
-    backend = JournalFileBackend(str(directory / JOURNAL))
-    return optuna.storages.JournalStorage(backend)
+        return optuna.storages.get_storage(url)
+    # Optuna's lock is a link to this path: a relative one would lead nowhere, and Optuna takes only
+    # a lock that leads somewhere for left behind by a process that was killed.
+    journal = (directory / JOURNAL).absolute()
+    _mend(journal)
+    return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
 
 
-def make_sampler(search: Search) -> optuna.samplers.BaseSampler | None:
-    """The sampler of a search; None for a grid."""
+def _mend(journal: Path) -> None:
+    """Removes what a process that was killed, or a full disk, left of a lock or of a line."""
+    lock = journal.with_name(journal.name + ".lock")
+    if lock.is_symlink() and not lock.exists():
+        # Of a directory that has been moved since.
+        lock.unlink(missing_ok=True)
+    if not journal.is_file() or _is_whole(journal):
+        return
+    held = JournalFileSymlinkLock(str(journal))
+    held.acquire()
+    try:
+        # Unless another process was still writing it.
+        if not _is_whole(journal):
+            os.truncate(journal, journal.read_bytes().rfind(b"\n") + 1)
+    finally:
+        held.release()
+
+
+def _is_whole(journal: Path) -> bool:
+    with open(journal, "rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def make_sampler(search: Search, drawn: int = 0) -> optuna.samplers.BaseSampler | None:
+    """The sampler of a search; None for a grid.
+
+    Args:
+      search: its name and seed.
+      drawn: how many trials there are already: every draw has a seed of its own.
+    """
     samplers = optuna.samplers
-    seed = search.sampler_seed
+    seed = int(np.random.SeedSequence([search.sampler_seed, drawn]).generate_state(1)[0])
     with warnings.catch_warnings():
         # Drawing several at once is marked as experimental in Optuna.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -233,7 +296,8 @@ def make_sampler(search: Search) -> optuna.samplers.BaseSampler | None:
             "random": lambda: samplers.RandomSampler(seed),
             "tpe": lambda: samplers.TPESampler(seed=seed, constant_liar=True),
             "cmaes": lambda: samplers.CmaEsSampler(seed=seed),
-            "qmc": lambda: samplers.QMCSampler(seed=seed),
+            # A sequence, whose place Optuna reads from the record.
+            "qmc": lambda: samplers.QMCSampler(seed=search.sampler_seed),
             "gp": lambda: samplers.GPSampler(seed=seed),
         }
         return makers[search.sampler]()

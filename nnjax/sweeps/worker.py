@@ -217,4 +217,4 @@ def _fit_alone(experiment: Experiment, run: Run, resume: bool) -> Mapping[str, A
 
 
 def _hint(directory: SweepDirectory) -> str:
-    return f"stopped; go on with: nnjax resume {directory.directory}"
+    return f"stopped; {directory.how_to_go_on}"
