@@ -213,6 +213,10 @@ class Dataset(Described):
         return epoch_order(self.size("train"), seed, epoch)
 
 
+PLAIN = (np.ndarray, np.memmap)
+"""The arrays of NumPy that JAX takes; neither masked ones nor matrices."""
+
+
 def _check_arrays(split: Batch, name: str) -> None:
     """Refuses a split that is not arrays of numbers of one length, inputs and targets among them.
 
@@ -229,11 +233,14 @@ def _check_arrays(split: Batch, name: str) -> None:
     for path, array in leaves:
         where = f"'{path_name(path)}' of split '{name}'"
         if not _is_examples(array):
-            found = getattr(array, "dtype", f"a {type(array).__name__}")
+            plain = type(array) in PLAIN or isinstance(array, jax.Array)
+            found = array.dtype if plain else f"a {type(array).__name__}"
             raise UserError(
-                f"{where} is {found}; it must be an array of real numbers, its first axis the "
-                "examples"
+                f"{where} is {found}; it must be an array of real numbers of at most 64 bits, in "
+                "the byte order of this machine, its first axis the examples"
             )
+        if 0 in array.shape[1:]:
+            raise UserError(f"{where} has examples of shape {array.shape[1:]}: of no numbers")
         if array.dtype.kind in "iu" and array.dtype.itemsize > 4:
             # JAX would wrap around what 32 bits cannot hold.
             narrow(np.asarray(array), where)
@@ -243,9 +250,14 @@ def _check_arrays(split: Batch, name: str) -> None:
 
 
 def _is_examples(array: Any) -> bool:
+    is_array = isinstance(array, jax.Array) or type(array) in PLAIN
     # Kind V are the numbers of 16 bits that NumPy itself does not know.
-    is_array = isinstance(array, np.ndarray | jax.Array)
-    return is_array and array.ndim > 0 and array.dtype.kind in "biufV"
+    return is_array and array.ndim > 0 and array.dtype.kind in "biufV" and _is_taken(array.dtype)
+
+
+def _is_taken(dtype: np.dtype) -> bool:
+    """Whether JAX takes numbers as they lie in memory."""
+    return dtype.isnative and dtype.itemsize <= 8
 
 
 def _check_targets(split: Batch, classes: int, name: str) -> None:

@@ -113,7 +113,8 @@ class RecordStream(Described):
             if len(own) < width:
                 place = np.minimum(np.arange(width), len(own))
                 batch = {name: array[place] for name, array in batch.items()}
-            return {**batch, "mask": (np.arange(width) < len(own)).astype(np.float32)}
+            present = (np.arange(width) < len(own)).astype(np.float32)
+            return {**batch, "mask": present * batch.get("mask", np.float32(1))}
 
         options = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=self.threads)
         return iter(grain.MapDataset.range(steps).map(read).to_iter_dataset(options))

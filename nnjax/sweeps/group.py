@@ -236,7 +236,7 @@ class _Batches:
         if self._whole:
             return examples
         batch = dict(self._data.take(examples, index))
-        return batch | ({"mask": (index >= 0).astype(jnp.float32)} if self.ragged else {})
+        return order.masked(batch, index) if self.ragged else batch
 
 
 class _Lanes:

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -70,7 +69,7 @@ class Whole:
         own = row[devices.own_rows(len(row), mesh)]
         batch = dict(data.take(_arrays(data), own))
         if (row < 0).any():
-            batch["mask"] = (own >= 0).astype(np.float32)
+            batch = order.masked(batch, own)
         self._data = devices.put_share(batch, mesh)
 
     def get(self, block: int) -> Any:
@@ -110,7 +109,7 @@ class Gathered:
         if self._mesh.size > 1:
             index = jax.lax.with_sharding_constraint(index, devices.split_batch(self._mesh))
         batch = self._take(data["examples"], index)
-        return {**batch} | ({"mask": (index >= 0).astype(jnp.float32)} if self._rows.ragged else {})
+        return order.masked(batch, index) if self._rows.ragged else batch
 
     def close(self) -> None:
         self._ahead.close()
@@ -147,9 +146,10 @@ class Copied:
 
     def _copy(self, block: int) -> Any:
         rows = self._rows(block * self.updates, self.updates)
-        batch = dict(self._data.take(self._arrays, rows.reshape(-1)))
+        index = rows.reshape(-1)
+        batch = dict(self._data.take(self._arrays, index))
         if self._rows.ragged:
-            batch["mask"] = (rows.reshape(-1) >= 0).astype(np.float32)
+            batch = order.masked(batch, index)
         batch = jax.tree.map(lambda array: _aligned(array, rows.shape), batch)
         return devices.put(batch, self._everywhere)
 
@@ -182,7 +182,7 @@ class Rows:
     """
 
     def __init__(self, data: Dataset, training: Training, multiple: int):
-        examples = data.size("train")
+        examples = self._examples = data.size("train")
         seed = training.seed if training.data_seed is None else training.data_seed
         self._order = lambda epoch: data.order(seed, epoch, training.batch_size)
         self._batch, self._multiple = training.batch_size, multiple
@@ -204,8 +204,13 @@ class Rows:
 
     def _epoch(self, epoch: int) -> np.ndarray:
         if self._drawn is None or self._drawn[0] != epoch:
-            drawn = order.batches(self._order(epoch), self._batch, self._multiple)
-            self._drawn = (epoch, drawn)
+            drawn = self._order(epoch)
+            if len(drawn) != self._examples:
+                raise UserError(
+                    f"the order of epoch {epoch} has {len(drawn):,} examples, the training split "
+                    f"{self._examples:,}; let `order` of the data give each of them once"
+                )
+            self._drawn = (epoch, order.batches(drawn, self._batch, self._multiple))
         return self._drawn[1]
 
 

@@ -21,6 +21,7 @@ from nnjax.training.feeds import make_feed
 from nnjax.training.interruption import Interrupted, Request, requests
 from nnjax.training.options import Training
 from nnjax.training.progress import Progress
+from nnjax.training.remedy import remedy
 from nnjax.training.runs import Run
 from nnjax.training.tensorboard import TensorBoard
 
@@ -225,7 +226,8 @@ class _Loop:
             self._diverge(diverged_at)
 
     def _diverge(self, step: int) -> None:
-        message = f"the loss became NaN or infinite at step {step:,}; lower the learning rate"
+        message = f"the loss became NaN or infinite at step {step:,}; "
+        message += remedy(self.learner, self.data)
         if self.run and self.checkpoints:
             agreement.together(self.checkpoints.wait)
             self.run.write_summary({"status": "diverged", "step": step})

@@ -1,6 +1,10 @@
 """Batches of indices: which examples each update of an epoch takes."""
 
+from typing import Any
+
 import numpy as np
+
+from nnjax.data.dataset import Batch
 
 
 def batches(order: np.ndarray, batch_size: int, multiple: int = 1) -> np.ndarray:
@@ -35,3 +39,14 @@ def whole(examples: int, multiple: int = 1) -> np.ndarray:
     row = np.full(-(-examples // multiple) * multiple, -1, np.int32)
     row[:examples] = np.arange(examples)
     return row
+
+
+def masked(batch: Batch, index: Any) -> dict[str, Any]:
+    """A batch of which places that no example fills do not count, nor what its own mask leaves out.
+
+    Args:
+      batch: the arrays that ``index`` took, of NumPy or JAX.
+      index: int32 (row,), -1 where there is no example.
+    """
+    present = (index >= 0).astype(np.float32)
+    return {**batch, "mask": present * batch["mask"] if "mask" in batch else present}

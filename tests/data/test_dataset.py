@@ -55,6 +55,13 @@ def test_arrays_of_one_split_must_be_of_one_length():
         ),
         ({"train": {**split(3), "inputs": np.array(["a", "b", "c"])}}, "is <U1; it must be"),
         ({"train": {**split(3), "targets": np.array(1)}}, "is int64; .* its first axis"),
+        ({"train": {**split(3), "targets": np.arange(3).astype(">i4")}}, "byte order of this"),
+        ({"train": {**split(3), "inputs": np.ones(3, np.longdouble)}}, "at most 64 bits"),
+        ({"train": {**split(3), "inputs": np.ma.ones((3, 2))}}, "is a MaskedArray; it must"),
+        (
+            {"train": {**split(3), "inputs": np.ones((3, 0))}},
+            r"of shape \(0,\): of no",
+        ),
         ({"train": {**split(3), "inputs": np.array([1, 2, 2**40])}}, "holds 1099511627776 at "),
     ],
 )

@@ -6,7 +6,10 @@ import pytest
 
 from nnjax.data import Dataset, Vocabulary
 from nnjax.data.windows import Windowing
-from nnjax.training import Training, blocks
+from nnjax.errors import UserError
+from nnjax.learners import Supervised
+from nnjax.models import MLP
+from nnjax.training import Training, blocks, fit
 from nnjax.training.devices import make_mesh
 
 OPTIONS = Training(epochs=3, batch_size=5, seed=1)
@@ -52,6 +55,36 @@ def test_batches_copied_ahead_are_those_gathered_on_the_device(data):
         for one, other in zip(*map(jax.tree.leaves, (gathered, copied)), strict=True):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one[real], other[real])
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("batch_size", [0, 5, 8, 10])
+def test_a_mask_of_the_data_holds_in_every_batch(devices, batch_size):
+    """What it leaves out changes nothing, also where batches are padded."""
+    split = {**numbers(50), "mask": np.arange(50) % 3 > 0}
+    inputs = np.where(split["mask"][:, None, None], split["inputs"], 255).astype(np.uint8)
+    learner = Supervised(MLP(features=(3,), outputs=3))
+    ends = []
+    for changed in (split, {**split, "inputs": inputs}):
+        options = Training(epochs=2, batch_size=batch_size, seed=1, devices=devices)
+        ends.append(fit(learner, Dataset({"train": changed}, tuple("abc")), options))
+    for one, other in zip(*(jax.tree.leaves(end.state.params) for end in ends), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert ends[0].summary["train"] == ends[1].summary["train"]
+
+
+class Half(Dataset):
+    """An order of one's own that forgets examples."""
+
+    def order(self, seed, epoch, batch_size):
+        return super().order(seed, epoch, batch_size)[:11]
+
+
+def test_an_order_that_forgets_examples_is_refused():
+    made = blocks.make_blocks(Half({"train": numbers(22)}, preprocess=None), OPTIONS, make_mesh(1))
+    with pytest.raises(UserError, match="order of epoch 0 has 11 examples, the training split 22"):
+        made.get(0)
+    made.close()
 
 
 def test_a_block_of_large_batches_has_few_updates(monkeypatch):

@@ -241,6 +241,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     assert run.read_summary()["step"] <= 5
 
 
+def test_data_that_is_not_finite_is_named(tmp_path):
+    broken = split(23, 1)
+    broken["inputs"][7, 1] = np.inf
+    data = Dataset({**DATA.splits, "train": broken}, DATA.classes)
+    run = make_run(tmp_path, LEARNER, epochs=9)
+    with pytest.raises(Diverged, match=r"; 'inputs' of split 'train' holds inf at .7, 1."):
+        train(run=run, data=data, epochs=9)
+
+
 def test_the_last_update_may_be_the_one_that_diverges(tmp_path):
     # No loss is computed after it but those of the evaluation.
     wild = Supervised(MLP(features=(6,)), optimizer=SGD(learning_rate=1e30), loss="quadratic")
