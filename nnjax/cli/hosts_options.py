@@ -7,6 +7,7 @@ they are read before everything else, as JAX must know of the others before it t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nnjax.cli import words
 from nnjax.cli.options import parse_with_tyro
 from nnjax.training import hosts
 
@@ -22,23 +23,9 @@ def joined(arguments: list[str], program: str) -> Iterator[list[str]]:
     Raises:
       UserError: the options do not fit each other, or the processes do not find each other.
     """
-    own, rest = _split(arguments)
+    own, rest = words.split(arguments, NAMES)
     chosen = parse_with_tyro(hosts.Hosts, own, program)
     if set(rest) & set(NEEDS_NO_OTHERS):
         chosen = hosts.Hosts()
     with hosts.joined(chosen):
         yield rest
-
-
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The words of these options, and the others."""
-    own, rest = [], []
-    words = iter(arguments)
-    for word in words:
-        if word.partition("=")[0] not in NAMES:
-            rest.append(word)
-        elif "=" in word:
-            own += word.split("=", 1)
-        else:
-            own += [word, *(value for value in [next(words, None)] if value is not None)]
-    return own, rest

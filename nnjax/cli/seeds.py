@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnjax.cli import files, sweep_command
+from nnjax.cli import files, sweep_command, words
 from nnjax.errors import UserError
 
 OPTION = "--seeds"
@@ -19,24 +19,14 @@ def run(file: Path, arguments: Sequence[str]) -> int:
     Raises:
       UserError: N is no positive number.
     """
-    words = list(arguments)
-    count = _number(OPTION, _take(words, OPTION))
+    said, rest = words.take(arguments, OPTION)
+    count = _number(OPTION, said)
     if count < 1:
         raise UserError(f"{OPTION} must be at least 1, not {count}")
-    given = _take(words, "--seed")
+    given, rest = words.take(rest, "--seed")
     first = _own_seed(file) if given is None else _number("--seed", given)
-    words = ["--sweep-dir" if word == "--run-dir" else word for word in words]
-    return sweep_command.run([*words, "--over", "seed", f"{first}..{first + count - 1}"])
-
-
-def _take(words: list[str], option: str) -> str | None:
-    """Takes an option out of the words and returns its value; None where it is not there."""
-    if option not in words:
-        return None
-    place = words.index(option)
-    value = words[place + 1] if place + 1 < len(words) else ""
-    del words[place : place + 2]
-    return value
+    rest = words.rename(rest, "--run-dir", "--sweep-dir")
+    return sweep_command.run([*rest, "--over", "seed", f"{first}..{first + count - 1}"])
 
 
 def _number(option: str, word: str | None) -> int:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from nnjax.cli import files, sweep_devices
+from nnjax.cli import files, sweep_devices, words
 from nnjax.errors import UserError
 
 USAGE = """usage: nnjax sweep CONFIG --over FIELD VALUES... [--over FIELD VALUES...] [OPTIONS]
@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     if arguments[0] == JOIN:
         return _join(arguments[1:])
     # As elsewhere in the field; the experiment's own option of that name makes no sense here.
-    arguments = ["--workers" if word == "--devices" else word for word in arguments]
+    arguments = words.rename(arguments, "--devices", "--workers")
     sweep_devices.leave_devices_to_workers(arguments)
     # Imported here: options and planning need JAX, which takes a second.
     from nnjax.cli import sweep_options, sweep_run

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from nnjax.cli import words
 from nnjax.errors import UserError
 
 CORES = "NNJAX_CORES"
@@ -61,8 +62,8 @@ def take_device() -> None:
 
 def leave_devices_to_workers(arguments: Sequence[str]) -> None:
     """Keeps this process off the GPUs where others are to train on them; before JAX is imported."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    if "--workers" in words and words[words.index("--workers") + 1 :][:1] != ["1"]:
+    workers, _ = words.take(arguments, "--workers")
+    if workers not in (None, "1"):
         # JAX takes most of the memory of every GPU that it may use.
         os.environ[GPUS] = ",".join(visible_gpus())
         os.environ["JAX_PLATFORMS"] = "cpu"

@@ -29,7 +29,7 @@ class Options:
         the same sweep already is gone on with.
       workers: processes that train, each on a device of its own: a number, or "all" for one on each
         GPU (on each core, where there is none); 1 trains in this process.
-      spread: devices that share the trials which one process trains at once.
+      spread: devices that share the trials which one process trains at once; 0 takes all.
       engine: "processes" starts the workers on this machine, "ray" as tasks of a Ray cluster.
       ray_address: of the cluster; None starts one on this machine.
       dry_run: print the plan with the time and memory it takes, measured, and train nothing.
@@ -45,6 +45,13 @@ class Options:
     ray_address: str | None = None
     dry_run: bool = False
     quiet: bool = False
+
+    def __post_init__(self):
+        # Here, as worker processes that all fail at it would say nothing.
+        if self.spread < 0:
+            raise UserError(
+                f"--spread takes a positive number of devices, or 0 for all, not {self.spread}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

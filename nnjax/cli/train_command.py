@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from nnjax.cli import files, seeds
+from nnjax.cli import files, seeds, words
 from nnjax.cli.scripts import execute, find_script
 
 USAGE = """usage: nnjax train CONFIG [OPTIONS]
@@ -31,7 +31,7 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
         return 0 if arguments else 2
     name = arguments[0]
     file = files.find_config(name)
-    if seeds.OPTION in arguments:
+    if words.has(arguments, seeds.OPTION):
         return seeds.run(file, arguments)
     # Imported here: options and scripts need JAX, which takes a second.
     from nnjax.cli.hosts_options import joined

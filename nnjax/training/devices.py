@@ -44,8 +44,11 @@ def make_mesh(count: int) -> Mesh:
     Of several processes, all devices take part, those of a process side by side.
 
     Raises:
-      UserError: the machine has fewer, or there are several processes and together they have more.
+      UserError: it is negative; the machine has fewer; or there are several processes and together
+        they have more.
     """
+    if count < 0:
+        raise UserError(f"the number of devices is positive, or 0 for all, not {count}")
     if jax.process_count() > 1:
         return _mesh_of_processes(count)
     devices = jax.local_devices()

@@ -1,5 +1,6 @@
 """``nnjax sweep``: options, plans, workers, sweeps that are killed and gone on with."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import nnjax as package
-from nnjax.sweeps import Search
+from nnjax.cli import sweep_devices
+from nnjax.errors import UserError
+from nnjax.sweeps import Search, processes
 from nnjax.sweeps.directory import SweepDirectory
 from nnjax.sweeps.study import DEATHS, REASON, Study
 
@@ -116,8 +119,16 @@ def test_classes_and_their_options(circles, nnjax):
     assert {one.learning_rate for one in made} == {0.01}
 
 
-def test_seeds_of_one_run(circles, nnjax):
-    done = nnjax("train", circles, "--seeds", "3", "--seed", "5", "--run-dir", "out")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--seeds 3 --seed 5 --run-dir out",
+        "--seeds=3 --seed=5 --run-dir=out",
+        "--seed=5 --seeds 3 --run_dir=out",
+    ],
+)
+def test_seeds_of_one_run(circles, nnjax, line):
+    done = nnjax("train", circles, *line.split())
     assert done.status == 0, done.err
     seeds = [
         SweepDirectory.open(Path("out")).open_trial(n).read_config().training.seed for n in range(3)
@@ -145,6 +156,15 @@ def test_seeds_of_one_run(circles, nnjax):
             "a grid over 0.1..1 needs the number",
         ),
         (("--over", "seed", "0..1", "--devices", "some"), "the number of workers is a positive"),
+        (("--over", "seed", "0..1", "--devices=some"), "the number of workers is a positive"),
+        (
+            ("--over", "seed", "0..1", "--spread", "-1"),
+            "--spread takes a positive number of devices, or 0 for all, not -1",
+        ),
+        (
+            ("--over", "seed", "0..1", "--spread=-2", "--devices=2"),
+            "--spread takes a positive number of devices, or 0 for all, not -2",
+        ),
         (("--over", "seed", "0..1", "--storage", "x://"), "the storage 'x://' cannot be used"),
     ],
 )
@@ -173,6 +193,44 @@ def test_a_sweep_that_is_stopped_is_gone_on_with(circles, nnjax, number):
     resumed = start("resume", "stopped")
     assert "4 complete" in finish(resumed)
     assert everything("stopped") == everything("whole")
+
+
+@pytest.mark.parametrize("line", ["--devices 2", "--devices=2", "--workers=2"])
+def test_devices_are_workers(circles, nnjax, monkeypatch, line):
+    asked = []
+
+    class Workers:
+        def __init__(self, directory, study, environments, on_change):
+            experiment = json.loads(Path("out/sweep.json").read_text())["experiment"]
+            asked.append((len(environments), fields_named("devices", experiment)))
+
+        def work(self):
+            raise UserError("enough")
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.setenv(sweep_devices.GPUS, "")
+    monkeypatch.setattr(processes, "Workers", Workers)
+    done = nnjax("sweep", circles, "--over", "seed", "0..1", *line.split(), "--sweep-dir", "out")
+    assert done.err == "nnjax: enough\n"
+    assert asked == [(2, [1])]
+
+
+def fields_named(name, tree):
+    """All values of that name in a tree of JSON."""
+    found = [tree[name]] if name in tree else []
+    inner = [value for value in tree.values() if isinstance(value, dict)]
+    return sum((fields_named(name, value) for value in inner), found)
+
+
+@pytest.mark.parametrize("line", ["--devices=2", "--devices 2", "--workers=all"])
+def test_this_process_leaves_the_gpus_to_workers(circles, nnjax, monkeypatch, line):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setenv(sweep_devices.GPUS, "to be restored")
+    monkeypatch.delenv(sweep_devices.GPUS)
+    monkeypatch.setattr(sweep_devices, "visible_gpus", lambda: ["3", "5"])
+    nnjax("sweep", circles, *line.split())
+    assert os.environ[sweep_devices.GPUS] == "3,5"
 
 
 def test_workers_that_are_killed_are_replaced(circles):

@@ -210,6 +210,11 @@ print(sum(name.startswith("tf_XLAEigen") for name in names))
     assert done.stdout.strip() == str(expected), done.stderr
 
 
+def test_a_negative_number_of_devices():
+    with pytest.raises(UserError, match="number of devices is positive, or 0 for all, not -1"):
+        make_mesh(-1)
+
+
 def test_too_many_devices():
     with pytest.raises(UserError, match="9 devices were asked for, this machine has 4 cpu"):
         fit(LEARNER, dataset(), Training(steps=1, batch_size=10, devices=9))
