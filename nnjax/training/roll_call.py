@@ -2,7 +2,8 @@
 
 Done before JAX connects them, which ends a process that waits in vain without an error to catch.
 Process 0 listens at the coordinator's address; the others report their number and wait for its
-answer. The port is free again when the roll call is over.
+answer. Before it gives that, it asks each whether it is still there, and waits on for those that
+are not. The port is free again when the roll call is over.
 """
 
 import json
@@ -15,12 +16,15 @@ from nnjax.errors import UserError
 ANSWER = 5.0
 """Seconds for what has connected to say who it is: any program may find the port."""
 
+ASK, HERE = "still there?", "here"
+"""What process 0 asks of those who have come, and what they reply."""
+
 LONGEST = 4096
 """Bytes of a message, at most."""
 
 
 def hold(host: str, port: int, processes: int, process_id: int, seconds: float) -> None:
-    """Returns at every process when all have come.
+    """Returns at every process when all have come and are still there.
 
     Args:
       host: of process 0.
@@ -30,8 +34,8 @@ def hold(host: str, port: int, processes: int, process_id: int, seconds: float) 
       seconds: how long to wait for the others.
 
     Raises:
-      UserError: a process did not come, came twice, or was started for another number of them; or
-        process 0 cannot be reached, or cannot listen at the port.
+      UserError: a process did not come, did not stay, came twice, or was started for another number
+        of them; or process 0 cannot be reached, or cannot listen at the port.
     """
     if process_id == 0:
         _lead(host, port, processes, seconds)
@@ -51,15 +55,15 @@ def _lead(host: str, port: int, processes: int, seconds: float) -> None:
             "another port in --coordinator"
         ) from None
     come: dict[int, socket.socket] = {}
+    deadline = time.monotonic() + seconds
     with server:
-        problem = _collect(server, come, processes, seconds)
-        if problem is None and len(come) < processes - 1:
-            missing = [str(number) for number in range(1, processes) if number not in come]
-            problem = (
-                f"process {', '.join(missing)} of {processes} did not come to {host}:{port} within "
-                f"{seconds:g} seconds; start every process with the same --coordinator, and see "
-                "what those say"
-            )
+        problem = None
+        while problem is None and (absent := _absent(come, processes)):
+            connection = _accept(server, deadline)
+            if connection is None:
+                problem = _of_the_absent(absent, come, processes, f"{host}:{port}", seconds)
+            else:
+                problem = _take_in(connection, come, processes)
         for connection in come.values():
             _answer(connection, problem)
     if problem:
@@ -73,44 +77,83 @@ def _listen(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _collect(
-    server: socket.socket, come: dict[int, socket.socket], processes: int, seconds: float
+def _accept(server: socket.socket, deadline: float) -> socket.socket | None:
+    """The next connection; None where the time is over."""
+    if (left := deadline - time.monotonic()) <= 0:
+        return None
+    server.settimeout(left)
+    try:
+        return server.accept()[0]
+    except TimeoutError:
+        return None
+
+
+def _absent(come: dict[int, socket.socket], processes: int) -> list[int]:
+    """Those who have not come; where all have, those who have left since."""
+    missing = [number for number in range(1, processes) if number not in come]
+    return missing or [number for number in sorted(come) if not _is_there(come[number])]
+
+
+def _is_there(connection: socket.socket) -> bool:
+    """Asks who has come whether it still waits: it may have been killed since."""
+    try:
+        _send(connection, ASK)
+        answer = _receive(connection, ANSWER)
+    except OSError:
+        answer = None
+    if answer != HERE:
+        connection.close()
+    return answer == HERE
+
+
+def _of_the_absent(
+    absent: list[int], come: dict[int, socket.socket], processes: int, address: str, seconds: float
+) -> str:
+    """What is wrong where some have not come in time, or have not stayed."""
+    named = f"process {', '.join(map(str, absent))} of {processes}"
+    if absent[0] in come:
+        return (
+            f"{named} came to {address} and left before all the others had come; see what it says, "
+            "and start every process again"
+        )
+    return (
+        f"{named} did not come to {address} within {seconds:g} seconds; start every process with "
+        "the same --coordinator, and see what those say"
+    )
+
+
+def _take_in(
+    connection: socket.socket, come: dict[int, socket.socket], processes: int
 ) -> str | None:
-    """Takes in the others until all have come or the time is over; returns what is wrong."""
-    deadline = time.monotonic() + seconds
-    while len(come) < processes - 1 and (left := deadline - time.monotonic()) > 0:
-        server.settimeout(left)
-        try:
-            connection, _ = server.accept()
-        except TimeoutError:
-            break
-        said = _receive(connection, ANSWER)
-        if not isinstance(said, dict) or not {"process", "processes"} <= said.keys():
-            connection.close()
-            continue
-        number, count = said["process"], said["processes"]
-        problem = None
-        if count != processes:
-            problem = (
-                f"process {number} was started with --processes {count}, process 0 with "
-                f"--processes {processes}; give all the same"
-            )
-        elif number in come:
-            problem = (
-                f"two processes were started with --process-id {number}; give each its own, from 0 "
-                f"to {processes - 1}"
-            )
-        if problem:
-            _answer(connection, problem)
-            return problem
-        come[number] = connection
+    """Adds what has connected to those who have come; returns what is wrong with it."""
+    said = _receive(connection, ANSWER)
+    if not isinstance(said, dict) or not {"process", "processes"} <= said.keys():
+        connection.close()
+        return None
+    number, count = said["process"], said["processes"]
+    problem = None
+    if count != processes:
+        problem = (
+            f"process {number} was started with --processes {count}, process 0 with "
+            f"--processes {processes}; give all the same"
+        )
+    # One that was started again takes the place of the one that is lost.
+    elif number in come and _is_there(come[number]):
+        problem = (
+            f"two processes were started with --process-id {number}; give each its own, from 0 "
+            f"to {processes - 1}"
+        )
+    if problem:
+        _answer(connection, problem)
+        return problem
+    come[number] = connection
     return None
 
 
 def _answer(connection: socket.socket, problem: str | None) -> None:
     try:
         with connection:
-            connection.sendall(json.dumps({"problem": problem}).encode())
+            _send(connection, {"problem": problem})
     except OSError:
         pass  # It has left; what is missing then, JAX says.
 
@@ -121,10 +164,15 @@ def _answer(connection: socket.socket, problem: str | None) -> None:
 def _report(host: str, port: int, processes: int, process_id: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     with _reach(host, port, process_id, seconds) as connection:
-        message = {"process": process_id, "processes": processes}
-        connection.sendall(json.dumps(message).encode() + b"\n")
-        # Longer than process 0 itself waits, for it knows who is missing.
-        said = _receive(connection, max(deadline - time.monotonic(), 0) + seconds)
+        said = None
+        try:
+            _send(connection, {"process": process_id, "processes": processes})
+            # Longer than process 0 itself waits, for it knows who is missing.
+            left = max(deadline - time.monotonic(), 0) + seconds
+            while (said := _receive(connection, left)) == ASK:
+                _send(connection, HERE)
+        except OSError:
+            pass
     if not isinstance(said, dict) or "problem" not in said:
         raise UserError(
             f"process 0 at {host}:{port} left before all {processes} processes had come, or "
@@ -149,6 +197,13 @@ def _reach(host: str, port: int, process_id: int, seconds: float) -> socket.sock
                 f"{seconds:g} seconds ({error.strerror or error}); start process 0 there, open the "
                 "port, or correct --coordinator"
             ) from None
+
+
+# Messages ----------------------------------------------------------------------------------------
+
+
+def _send(connection: socket.socket, message: Any) -> None:
+    connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _receive(connection: socket.socket, seconds: float) -> Any:

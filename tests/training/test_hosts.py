@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -414,6 +415,74 @@ def test_roll_call_of_one_that_comes_twice():
     _, errors = roll_call_of((4, 0), (4, 1), (4, 1), seconds=20)
     expected = "two processes were started with --process-id 1; give each its own, from 0 to 3"
     assert errors == [expected] * 3
+
+
+def begin(port, processes, process_id):
+    """Starts a process that is about to come to the roll call."""
+    script = f"""
+from nnjax.training import roll_call
+receive = roll_call._receive
+roll_call._receive = lambda *given: print("waits", flush=True) or receive(*given)
+print("begins", flush=True)
+roll_call.hold("localhost", {port}, {processes}, {process_id}, 60.0)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(nnjax.__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "begins\n"
+    return process
+
+
+def kill(process):
+    """Kills it once it has come and waits for the others."""
+    assert process.stdout.readline() == "waits\n"
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("order", [(2, 1), (1, 2)])
+def test_roll_call_of_one_that_is_killed_and_started_again(order):
+    port = free_port()
+    lost = begin(port, 3, 1)
+    with ThreadPoolExecutor() as threads:
+        held = [threads.submit(roll_call.hold, "localhost", port, 3, 0, 20.0)]
+        kill(lost)
+        for number in order:
+            held.append(threads.submit(roll_call.hold, "localhost", port, 3, number, 10.0))
+            time.sleep(0.5)  # So that they come in this order; either must do.
+        assert [one.exception(90) for one in held] == [None] * 3
+
+
+def test_roll_call_of_one_that_is_killed_and_stays_away():
+    port = free_port()
+    lost = begin(port, 3, 1)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(roll_call.hold, "localhost", port, 3, 0, 3.0)
+        kill(lost)
+        second = threads.submit(roll_call.hold, "localhost", port, 3, 2, 3.0)
+        assert [str(one.exception(60)) for one in (first, second)] == [left(port)] * 2
+
+
+def left(port):
+    return (
+        f"process 1 of 3 came to localhost:{port} and left before all the others had come; see "
+        "what it says, and start every process again"
+    )
+
+
+def test_roll_call_of_one_that_falls_silent(monkeypatch):
+    """It hangs, or its network is gone: nothing tells of its end."""
+    monkeypatch.setattr(roll_call, "ANSWER", 0.5)
+    port = free_port()
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(roll_call.hold, "localhost", port, 3, 0, 2.0)
+        with roll_call._reach("localhost", port, 1, 2.0) as silent:
+            silent.sendall(b'{"process": 1, "processes": 3}\n')
+            second = threads.submit(roll_call.hold, "localhost", port, 3, 2, 2.0)
+            assert [str(one.exception(60)) for one in (first, second)] == [left(port)] * 2
 
 
 def test_roll_call_of_other_numbers():
