@@ -10,11 +10,18 @@ import numpy as np
 import pytest
 
 from nnjax import export
-from nnjax.data import Dataset, Preprocess
+from nnjax.data import Addition, Dataset, Preprocess
+from nnjax.data.digit_names import VOCABULARY, Captions
+from nnjax.data.vocabulary import Vocabulary
+from nnjax.data.windows import Windowing
 from nnjax.errors import UserError
+from nnjax.layers.cells import GRUCell, LSTMCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
-from nnjax.models import CNN, MLP
+from nnjax.models import CNN, MLP, Captioner, EncoderDecoder, LanguageModel
 from nnjax.optimizers import SGD
+from nnjax.training import Training
+from nnjax.training.experiment import fit_to_data
 
 
 class Normalised(nn.Module):
@@ -63,6 +70,49 @@ def test_function_takes_stored_inputs_of_any_batch_size(model, tmp_path):
     assert described["outputs"]["shape"] == ["batch", 3]
     assert described["platforms"] == ["cpu", "cuda", "tpu"]
     assert described["classes"] == ["a", "b", "c"]
+
+
+def text():
+    tokens = np.random.default_rng(0).integers(0, 5, 200)
+    return Windowing(length=6, lanes=2).windows(tokens, Vocabulary(tuple("abcde")))
+
+
+def captions():
+    ids = np.zeros((4, 3), np.int32)
+    images = np.zeros((4, 12, 12, 1), np.uint8)
+    inputs = {"source": images, "target": ids}
+    splits = {"train": {"inputs": inputs, "targets": ids}}
+    return Captions(splits, target_vocabulary=VOCABULARY)
+
+
+def sums():
+    return Addition(digits=1, train=10, validation=0, test=0).load()
+
+
+LSTM, GRU = Recurrent(LSTMCell(4)), Recurrent(GRUCell(3))
+SEEING = CNN(features=(2,), kernel_sizes=(3,), hidden=(), outputs=4)
+
+SEQUENCES = {
+    "language model": (text, LanguageModel(LSTM)),
+    "encoder-decoder": (sums, EncoderDecoder(LSTM, LSTM)),
+    "attention": (sums, EncoderDecoder(LSTM, GRU, "additive", embedding=3)),
+    "captioner": (captions, Captioner(SEEING, GRU)),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequence_models_of_any_batch_size(name, tmp_path):
+    load, model = SEQUENCES[name]
+    data = load()
+    learner = fit_to_data(Supervised(model=model), data, Training(epochs=1, batch_size=2))
+    state = learner.init(jax.random.key(0), data.example(2))
+    files = export.export(learner, state, data, tmp_path)
+    function = export.load_function(files[1])
+    arrays = data.split("train")
+    for count in (1, 3):
+        inputs = data.take(arrays, np.arange(count))["inputs"]
+        expected = predictions(learner, state, data, inputs)
+        np.testing.assert_allclose(function(inputs), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_parameters_by_name_and_back(tmp_path):

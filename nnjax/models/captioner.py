@@ -100,5 +100,5 @@ class Captioner(nn.Module):
 
     def _first(self, images: jax.Array, train: bool) -> Any:
         vectors = self.drop(self.encoder(images, train=train), train=train)
-        like = self.decoding.init_carry(len(images), parameters.dtype_of(self))
+        like = self.decoding.init_carry(images.shape[0], parameters.dtype_of(self))
         return self.initial(vectors, like)

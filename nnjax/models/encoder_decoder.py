@@ -155,7 +155,7 @@ class EncoderDecoder(nn.Module):
     def _encode(self, source: jax.Array, train: bool) -> Carry:
         x = self._vectors(source, "source", train)
         outputs, last = self.encoding(x, lengths=lengths_of(source), train=train)
-        state = self.decoding.init_carry(len(source), parameters.dtype_of(self))
+        state = self.decoding.init_carry(source.shape[0], parameters.dtype_of(self))
         if jax.tree.map(jnp.shape, last) == jax.tree.map(jnp.shape, state):
             state = last
         else:

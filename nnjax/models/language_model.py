@@ -94,7 +94,7 @@ class LanguageModel(nn.Module):
         if isinstance(inputs, Mapping):
             tokens, fresh = inputs["tokens"], inputs.get("fresh")
         kept = carry = None
-        if fresh is not None and (kept := self._kept(len(tokens))) is not None:
+        if fresh is not None and (kept := self._kept(tokens.shape[0])) is not None:
             carry = self._continued(kept.value, fresh)
         # Forwards no output depends on what comes later, so padding can only spoil final states.
         lengths = lengths_of(tokens) if self.last_only or carry is not None else None
@@ -140,7 +140,7 @@ class LanguageModel(nn.Module):
         if not self.is_mutable_collection("carry"):
             return None
         kept = self.variable("carry", "state", lambda: self.recurrence.init_carry(batch))
-        rows = len(jax.tree.leaves(kept.value)[0])
+        rows = jax.tree.leaves(kept.value)[0].shape[0]
         if rows != batch:
             raise UserError(
                 f"the state carried on is of {rows} rows and the batch has {batch}; give all "
