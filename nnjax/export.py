@@ -13,8 +13,9 @@ The function runs on every platform named in ``model.json``, but to have the GPU
 in it, export it on a machine with a GPU.
 """
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def export(
 ) -> list[Path]:
     """Writes a trained model and checks that what was written gives the same predictions.
 
+    All files are written, or none: where that fails, those of an earlier export stay.
+
     Args:
       learner: with ``predict(state, inputs)``.
       state: the trained state.
@@ -59,6 +62,8 @@ def export(
     for file in files:
         if file.exists() and not overwrite:
             raise UserError(f"{file} exists already; choose another folder (--to), or --overwrite")
+        if file.is_dir():
+            raise UserError(f"{file} is a folder; choose another folder (--to) to export to")
     state = jax.device_put(state, jax.local_devices()[0])
     stored = data.stored["inputs"]
 
@@ -66,10 +71,16 @@ def export(
         return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
 
     exported = _lower(function, stored)
-    _write(files[0], _pack(learner, state))
-    _write(files[1], bytes(exported.serialize()))
-    _write(files[2], json.dumps(_describe(exported, data), indent=2).encode() + b"\n")
-    _check(learner, state, data, files)
+    contents = (
+        _pack(learner, state),
+        bytes(exported.serialize()),
+        json.dumps(_describe(exported, data), indent=2).encode() + b"\n",
+    )
+    with _unfinished(files) as unfinished:
+        for file, new, content in zip(files, unfinished, contents, strict=True):
+            _write(file, new, content)
+        _check(learner, state, data, unfinished)
+        _put_in_place(unfinished, files)
     return files
 
 
@@ -221,13 +232,57 @@ def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
     }
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    unfinished = file.with_name(f".{file.name}.unfinished")
+@contextlib.contextmanager
+def _unfinished(files: list[Path]) -> Iterator[list[Path]]:
+    """Hidden files to write first; those still there at the end are removed."""
+    unfinished = [file.with_name(f".{file.name}.unfinished") for file in files]
     try:
+        yield unfinished
+    finally:
+        for one in unfinished:
+            # The error that led here says more than one of the removal.
+            with contextlib.suppress(OSError):
+                one.unlink()
+
+
+def _write(file: Path, unfinished: Path, content: bytes) -> None:
+    """Writes what is to become ``file``."""
+    with _disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)
-        unfinished.replace(file)
+
+
+def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
+    """Gives every file its name, or, where one cannot have it, all names back to the files before.
+
+    Parameters and function of two different models must not lie side by side.
+    """
+    earlier = {file: file.with_name(f".{file.name}.earlier") for file in files if file.exists()}
+    put = []
+    try:
+        for file, aside in earlier.items():
+            with _disk_errors(file):
+                file.replace(aside)
+        for new, file in zip(unfinished, files, strict=True):
+            with _disk_errors(file):
+                new.replace(file)
+            put.append(file)
+    except BaseException:
+        for file in put:
+            file.unlink()
+        for file, aside in earlier.items():
+            if aside.exists():
+                aside.replace(file)
+        raise
+    for aside in earlier.values():
+        aside.unlink()
+
+
+@contextlib.contextmanager
+def _disk_errors(file: Path) -> Iterator[None]:
+    """Turns a full or read-only disk into a sentence."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"cannot write {file}: {error.strerror}; choose another folder") from error
 
@@ -246,11 +301,11 @@ def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]
         jax.tree.leaves(tree), jax.tree.leaves(import_parameters(files[0], tree)), strict=True
     ):
         if not np.array_equal(left, right, equal_nan=True):
-            raise UserError(f"{files[0]} reloads to other parameters than were saved")
+            raise UserError(f"{PARAMETERS} reloads to other parameters than were saved")
     found = np.asarray(load_function(files[1])(inputs))
     if not np.allclose(found, wanted, rtol=tolerance, atol=tolerance, equal_nan=True):
         apart = np.max(np.abs(found - wanted))
-        raise UserError(f"{files[1]} reloads to other predictions, up to {apart:.2g} apart")
+        raise UserError(f"{FUNCTION} reloads to other predictions, up to {apart:.2g} apart")
 
 
 def _examples(stored: Any, vocabulary: int | None) -> Any:

@@ -1,7 +1,9 @@
 """Exported models reload to the same numbers, and damaged ones are refused in a sentence."""
 
 import dataclasses
+import errno
 import json
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -166,6 +168,54 @@ def test_nothing_is_written_over_unasked(tmp_path):
     with pytest.raises(UserError, match=r"model\.safetensors exists already"):
         export.export(learner, state, data, tmp_path)
     export.export(learner, state, data, tmp_path, overwrite=True)
+
+
+def read_all(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", [export.PARAMETERS, export.FUNCTION, export.DESCRIPTION])
+@pytest.mark.parametrize(
+    ("step", "failing"),
+    [("write_bytes", ".{}.unfinished"), ("replace", ".{}.unfinished"), ("replace", "{}")],
+    ids=["written", "put in place", "moved aside"],
+)
+def test_a_failed_export_leaves_the_one_before(name, step, failing, tmp_path, monkeypatch):
+    learner, state, data = make(MLP(features=(), outputs=3))
+    other = learner.init(jax.random.key(1), data.example())
+    export.export(learner, state, data, tmp_path)
+    before = read_all(tmp_path)
+    method = getattr(Path, step)
+
+    def fail(self, *arguments):
+        if self.name != failing.format(name):
+            return method(self, *arguments)
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, step, fail)
+    with pytest.raises(UserError, match=rf"cannot write .*/{name}: No space left on device"):
+        export.export(learner, other, data, tmp_path, overwrite=True)
+    assert read_all(tmp_path) == before
+    if failing != "{}":
+        with pytest.raises(UserError, match="cannot write"):
+            export.export(learner, other, data, tmp_path / "new")
+        assert not read_all(tmp_path / "new")
+
+
+def test_other_predictions_are_not_kept(tmp_path, monkeypatch):
+    learner, state, data = make(MLP(features=(), outputs=3))
+    monkeypatch.setattr(export, "load_function", lambda file: lambda inputs: jnp.zeros((5, 3)))
+    with pytest.raises(UserError, match=r"^model\.stablehlo reloads to other predictions"):
+        export.export(learner, state, data, tmp_path)
+    assert not read_all(tmp_path)
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
+    learner, state, data = make(MLP(features=(), outputs=3))
+    (tmp_path / export.FUNCTION).mkdir()
+    with pytest.raises(UserError, match=r"model\.stablehlo is a folder; choose another"):
+        export.export(learner, state, data, tmp_path, overwrite=True)
 
 
 def test_other_names_and_shapes_are_refused(tmp_path):
