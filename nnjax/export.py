@@ -154,7 +154,7 @@ def load_function(file: Path) -> Callable[[Any], jax.Array]:
       file: as :func:`export` writes it.
 
     Returns:
-      A function that may be called, jitted and vmapped, with any batch size.
+      A function that may be called and jitted, with any batch size from 1.
 
     Raises:
       UserError: the file is missing or damaged.
