@@ -9,7 +9,7 @@ from nnjax.cli import compilation_cache, sweep_run
 from nnjax.cli.hosts_options import joined
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
-from nnjax.cli.scripts import execute, find_script
+from nnjax.cli.scripts import execute, find_script, has_ended
 from nnjax.errors import UserError
 from nnjax.sweeps.directory import SweepDirectory, is_sweep
 from nnjax.training.devices import use_threads
@@ -17,6 +17,8 @@ from nnjax.training.devices import use_threads
 
 def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> None:
     """Goes on with a run that was stopped, from its newest checkpoint, or with a whole sweep.
+
+    A run that was stopped while its figures were drawn gets them.
 
     A run may go on with another number of processes: start each with --coordinator HOST:PORT
     --processes N --process-id K, or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator
@@ -30,7 +32,7 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
         sweep_run.resume(SweepDirectory.open(run), quiet=quiet)
         return
     opened = open_run(run)
-    if opened.run.status == "finished":
+    if opened.run.status == "finished" and has_ended(opened.run):
         raise UserError(
             f"run {opened.run.directory} is finished; 'nnjax evaluate' measures it again, "
             "'nnjax train' starts a new one"

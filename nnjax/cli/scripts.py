@@ -1,17 +1,37 @@
-"""Experiment scripts: which one runs an experiment, and running it."""
+"""Experiment scripts: which one runs an experiment, and running it.
+
+A script does more than train: it draws figures, or counts how well texts are translated.
+``script.json`` in the run directory tells whether it came to its end.
+"""
 
 import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nnjax.cli import files
 from nnjax.errors import UserError
 
+RECORD = "script.json"
+
+TIMES = ("seconds", "training_seconds", "compile_seconds", "examples_per_second")
+"""What a summary tells of the training that was, and no second one must replace."""
+
 
 def execute(
     script: ModuleType, experiment: Any, run: Any, *, resume: bool = False, quiet: bool = False
 ) -> None:
     """Runs the script's ``main``; also what stops it before or after the updates is a sentence.
+
+    Args:
+      script: has the ``main``.
+      experiment: to run.
+      run: the run directory.
+      resume: go on from the newest checkpoint; a finished run is not trained again, but all that
+        the script does after training is done.
+      quiet: show nothing but errors and the last table.
 
     Raises:
       Interrupted: SIGTERM or SIGINT came.
@@ -20,11 +40,61 @@ def execute(
 
     def hint() -> str:
         if run.status == "finished":
-            return f"stopped; the run {run.directory} is finished, but for its figures"
+            if has_ended(run):
+                return f"stopped; the run {run.directory} is finished"
+            return (
+                f"stopped; the run {run.directory} is finished, but for its figures; draw them "
+                f"with: nnjax resume {run.directory}"
+            )
         return f"stopped; go on with: nnjax resume {run.directory}"
 
-    with interruption.raising(hint):
+    with interruption.raising(hint), _on_record(run):
         script.main(experiment, run, resume=resume, quiet=quiet)
+
+
+def has_ended(run: Any) -> bool:
+    """Whether the script of a finished run has nothing left to do.
+
+    Of a run without a record, made by ``fit`` alone or before there were any, figures tell it.
+
+    Raises:
+      UserError: the record is damaged.
+    """
+    from nnjax.training import json_files
+
+    record = run.directory / RECORD
+    if record.is_file():
+        return json_files.read(record).get("status") == "ended"
+    return run.figures.is_dir() and any(run.figures.iterdir())
+
+
+@contextmanager
+def _on_record(run: Any) -> Iterator[None]:
+    """Writes down that the script began and, where it does, that it came to its end."""
+    from nnjax.training import json_files
+
+    if not run.keeps:
+        yield
+        return
+    record: Path = run.directory / RECORD
+    before = run.read_summary()
+    json_files.write(record, {"status": "running"})
+    try:
+        yield
+    except BaseException:
+        # It tells something of a finished run only, and a run of nothing else is removed.
+        if run.status != "finished":
+            record.unlink(missing_ok=True)
+        raise
+    _keep_times(run, before)
+    json_files.write(record, {"status": "ended"})
+
+
+def _keep_times(run: Any, before: Mapping[str, Any]) -> None:
+    """Puts the times of a training that was finished before back into the summary."""
+    after = run.read_summary()
+    if before.get("status") == "finished" and after.get("training_seconds") == 0:
+        run.write_summary(after | {name: before[name] for name in TIMES if name in before})
 
 
 def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:

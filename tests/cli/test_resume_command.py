@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from nnjax.cli.runs import open_run
+from nnjax.figures import report
 from nnjax.training.progress import Progress
 from nnjax.training.runs import Run
 
@@ -120,6 +121,47 @@ def test_a_finished_run(whole, refused):
     before = (whole / "summary.json").read_bytes()
     assert refused("resume", whole).startswith(f"run {whole} is finished; 'nnjax evaluate'")
     assert (whole / "summary.json").read_bytes() == before
+
+
+@pytest.fixture
+def undrawn(config_file, nnjax, tmp_path, monkeypatch):
+    """A run that was stopped after its first figure, by a script that draws."""
+    config_file.write_text(config_file.read_text().partition("def main(")[0])
+    directory = tmp_path / "undrawn"
+    save = report.save
+
+    def stop(figure, path):
+        saved = save(figure, path)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return saved
+
+    with monkeypatch.context() as patch:
+        patch.setattr(report, "save", stop)
+        done = nnjax("train", config_file, "--run-dir", directory)
+    assert done.status == 128 + signal.SIGTERM
+    assert done.err == (
+        f"nnjax: stopped; the run {directory} is finished, but for its figures; draw them with: "
+        f"nnjax resume {directory}\n"
+    )
+    assert [path.name for path in (directory / "figures").iterdir()] == ["learning_curves.png"]
+    return directory
+
+
+def test_a_finished_run_without_all_its_figures(undrawn, nnjax, refused):
+    before = {name: (undrawn / name).read_bytes() for name in ("summary.json", "metrics.jsonl")}
+    assert nnjax("resume", undrawn).status == 0
+    drawn = {path.stem for path in (undrawn / "figures").iterdir()}
+    assert drawn == {"learning_curves", "decision_boundary", "confusion_matrix"}
+    assert {name: (undrawn / name).read_bytes() for name in before} == before
+    assert refused("resume", undrawn).startswith(f"run {undrawn} is finished")
+
+
+def test_a_finished_run_whose_script_is_not_on_record(undrawn, nnjax, refused):
+    (undrawn / "script.json").unlink()
+    assert refused("resume", undrawn).startswith(f"run {undrawn} is finished")
+    (undrawn / "figures" / "learning_curves.png").unlink()
+    assert nnjax("resume", undrawn).status == 0
+    assert (undrawn / "figures" / "decision_boundary.png").is_file()
 
 
 def test_no_run(config_file, refused, tmp_path):
