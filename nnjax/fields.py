@@ -5,6 +5,7 @@ the command line does: hyphens and underscores are the same, and a part that the
 out of its options' names (``tyro.conf.arg(name="")``) may be left out of the path.
 """
 
+import copy
 import dataclasses
 import functools
 import sys
@@ -28,11 +29,16 @@ def get(config: Any, path: str) -> Any:
     return config
 
 
-def replace(config: Any, changes: Mapping[str, Any]) -> Any:
+def replace(config: Any, changes: Mapping[str, Any], *, check: bool = True) -> Any:
     """Returns a copy with new values at some paths.
 
     All changes of one dataclass are made at once, so that it never sees half of them. The values
     may be anything, also traced arrays.
+
+    Args:
+      config: a dataclass.
+      changes: the new values by their paths.
+      check: whether dataclasses check what they hold; without, where more changes are to follow.
 
     Raises:
       UserError: there is no such field; the message suggests the nearest.
@@ -41,7 +47,8 @@ def replace(config: Any, changes: Mapping[str, Any]) -> Any:
     for path, value in changes.items():
         name, rest = _step(config, path)
         by_name[name][rest] = value
-    return _copy(config, {name: _changed(config, name, inner) for name, inner in by_name.items()})
+    changed = {name: _changed(config, name, inner, check) for name, inner in by_name.items()}
+    return _copy(config, changed, check)
 
 
 def resolve(config: Any, path: str) -> tuple[str, ...]:
@@ -120,17 +127,22 @@ def _leads_somewhere(config: Any, path: str) -> bool:
     return True
 
 
-def _changed(config: Any, name: str, changes: dict[str, Any]) -> Any:
+def _changed(config: Any, name: str, changes: dict[str, Any], check: bool) -> Any:
     """The new value of a field: replaced whole (the empty path), in parts, or both."""
     value = changes.pop("", getattr(config, name))
-    return replace(value, changes) if changes else value
+    return replace(value, changes, check=check) if changes else value
 
 
-def _copy(config: Any, changes: Mapping[str, Any]) -> Any:
+def _copy(config: Any, changes: Mapping[str, Any], check: bool) -> Any:
     # A Flax module that is dataclasses.replace'd takes over its parent and shares its submodules.
     if _is_flax_module(type(config)):
         return config.clone(**changes)
-    return dataclasses.replace(config, **changes)
+    if check:
+        return dataclasses.replace(config, **changes)
+    unchecked = copy.copy(config)
+    for name, value in changes.items():
+        object.__setattr__(unchecked, name, value)
+    return unchecked
 
 
 @functools.cache

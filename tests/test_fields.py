@@ -64,6 +64,10 @@ def test_changes_of_one_dataclass_are_made_at_once():
             assert self.low < self.high
 
     assert fields.replace(Interval(), {"low": 5, "high": 6}) == Interval(5, 6)
+    with pytest.raises(AssertionError):
+        fields.replace(Interval(), {"low": 5})
+    half = fields.replace(Interval(), {"low": 5}, check=False)
+    assert fields.replace(half, {"high": 6}) == Interval(5, 6)
 
 
 def test_values_may_be_traced():

@@ -284,7 +284,9 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
             chosen = _instance(name, classes, option)
             if path.endswith(f".{CELL}"):
                 chosen = chosen.clone(features=fields.get(experiment, path).features)
-            experiment = fields.replace(experiment, {path: chosen})
+            # What it does not go with may be replaced, too: by an option that tyro reads. When all
+            # are read, tyro makes every dataclass anew.
+            experiment = fields.replace(experiment, {path: chosen}, check=False)
             arguments = arguments[:place] + arguments[place + 2 :]
     return experiment, arguments
 

@@ -199,3 +199,20 @@ def test_the_command_line_reaches_its_solver():
     words = ["--solver", "levenberg-marquardt"]
     with pytest.raises(UserError, match="LevenbergMarquardt needs a squared cost"):
         parse(experiment, words, "nnjax train x")
+
+
+@pytest.mark.parametrize("solver_first", [True, False])
+def test_the_command_line_replaces_solver_and_loss_in_any_order(solver_first):
+    from nnjax.cli.options import parse
+
+    training = Training(steps=4, batch_size=0)
+    learner = dataclasses.replace(CLASSIFIER, label_smoothing=0.1)
+    experiment = Experiment(data=Circles(), learner=learner, training=training)
+    solver = ["--solver", "levenberg_marquardt"]
+    rest = ["--loss", "mean_squared_error", "--label-smoothing", "0"]
+    words = [*solver, *rest] if solver_first else [*rest, *solver]
+    learner = parse(experiment, words, "nnjax train x").experiment.learner
+    assert learner.solver == LevenbergMarquardt()
+    assert learner.loss == "mean_squared_error"
+    with pytest.raises(UserError, match="label smoothing"):
+        parse(experiment, [*solver, *rest[:2]], "nnjax train x")
