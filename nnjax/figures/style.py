@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,30 @@ def shade(fraction: float) -> str:
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """An empty figure of that size in inches, its title at the upper left."""
-    from matplotlib.figure import Figure
+    """An empty figure of that size in inches, its title at the upper left.
 
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    All text in it is shown as it is: the $ in names of classes and runs is no formula.
+    """
+    figure = _plain_figure()(figsize=(width, height), dpi=DPI, facecolor="white")
     if title:
         place = {"x": 0.15 / width, "y": 1 - 0.12 / height, "ha": "left", "va": "top"}
         figure.text(s=title, fontsize=TITLE_SIZE, fontweight="bold", color=INK, **place)
     return figure
+
+
+@functools.cache
+def _plain_figure() -> type[Figure]:
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    class PlainFigure(Figure):
+        # Not by the setting text.parse_math, which is the user's for figures of their own.
+        def draw(self, renderer: Any) -> None:
+            for text in self.findobj(Text):
+                text.set_parse_math(False)
+            super().draw(renderer)
+
+    return PlainFigure
 
 
 def place_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -136,14 +153,21 @@ def save(figure: Any, path: Path) -> Path:
     """Writes a figure in the format of the path's suffix, making its folder; returns the path.
 
     Raises:
-      UserError: the disk is full or read-only, or the suffix names no format of pictures.
+      UserError: the disk is full or read-only, the suffix names no format of pictures, or the
+        figure cannot be drawn.
     """
     path = Path(path)
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in formats:
+        raise UserError(
+            f"cannot write the figure {path}: {path.suffix} is no format of pictures; end its name "
+            "in .png"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
     except OSError as error:
         raise UserError(f"cannot write the figure {path}: {error.strerror}") from error
     except ValueError as error:
-        raise UserError(f"cannot write the figure {path}: {error}; end its name in .png") from error
+        raise UserError(f"cannot draw the figure {path}: {error}") from error
     return path

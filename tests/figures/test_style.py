@@ -2,12 +2,15 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.errors import UserError
 from nnjax.figures import style
+from nnjax.figures.attention import draw_attention
+from nnjax.figures.confusion import draw_confusion_matrix
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -37,3 +40,27 @@ def test_save_refuses_unknown_formats_and_places(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write the figure"):
         style.save(figure, tmp_path / "file" / "figure.png")
+
+
+ODD = ("$", r"from $5 to $\oops$", "$x^2$")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: draw_confusion_matrix(np.eye(3, dtype=int), ODD, ODD[1]),
+        lambda: draw_attention(np.eye(3), ODD, ODD, ODD[1]),
+    ],
+    ids=["confusion", "attention"],
+)
+def test_dollars_are_no_formulas(draw, tmp_path):
+    from matplotlib.text import Text
+
+    figure = draw()
+    style.save(figure, tmp_path / "figure.png")
+    assert not any(text.get_parse_math() for text in figure.findobj(Text))
+
+
+def test_a_figure_that_cannot_be_drawn_is_not_called_one_of_another_format(tmp_path):
+    with pytest.raises(UserError, match=r"cannot draw the figure .*/b\.png: Image size .*large"):
+        style.save(style.new_figure(1e6, 1), tmp_path / "b.png")
