@@ -22,7 +22,7 @@ def draw_decision_boundary(
     splits: Mapping[str, tuple[np.ndarray, np.ndarray]],
     classes: Sequence[str],
     title: str = "decision boundary",
-) -> Figure:
+) -> Figure | None:
     """Draws the points of each split over the predicted probabilities of the classes.
 
     Args:
@@ -31,11 +31,17 @@ def draw_decision_boundary(
         dots, those of any other are ringed.
       classes: the names of the classes.
       title: of the figure.
+
+    Returns:
+      The figure; None where it would show points beyond the numbers of float32, as inputs are.
     """
     points = np.concatenate([inputs for inputs, _ in splits.values()])
-    low, high = points.min(0), points.max(0)
+    # In float64, as the way between two numbers may be too long for float32.
+    low, high = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
     margin = 0.06 * np.maximum(high - low, 1e-6)
     low, high = low - margin, high + margin
+    if not np.all(np.abs([low, high]) <= np.finfo(np.float32).max):
+        return None
     figure = style.new_figure(SIDE + 0.75 + 1.35, SIDE + 1.0, title)
     axes = style.place_axes(figure, 0.55, 0.45, SIDE, SIDE)
     axes.grid(visible=False)

@@ -106,10 +106,26 @@ def test_decision_boundary(classes, single, tmp_path):
 
     splits = {"train": (points[:30], targets[:30]), "test": (points[30:], targets[30:])}
     figure = draw_decision_boundary(probabilities, splits, [f"c{i}" for i in range(classes)])
+    assert figure is not None
     drawn = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     assert {"class c0", "train", "test"} <= set(texts(figure))
     assert sum(len(each.get_offsets()) for each in drawn) == 40
     save(figure, tmp_path / "boundary.png")
+
+
+@pytest.mark.parametrize(("far", "drawn"), [(1e38, True), (2e38, True), (3.3e38, False)])
+def test_decision_boundary_of_points_far_apart(far, drawn, tmp_path):
+    points = far * np.array([[-1, 0], [1, 1], [0, -1]], np.float32)
+    splits = {"train": (points, np.array([0, 1, 1]))}
+
+    def probabilities(x):
+        assert np.all(np.isfinite(x))
+        return np.where(x > 0, [0.2, 0.8], [0.8, 0.2])
+
+    figure = draw_decision_boundary(probabilities, splits, "ab")
+    assert (figure is not None) == drawn
+    if figure:
+        save(figure, tmp_path / "boundary.png")
 
 
 def test_mistakes_are_sorted_by_confidence_and_at_most_48(tmp_path):
