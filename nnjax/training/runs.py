@@ -10,7 +10,7 @@
   that a run resumed after a kill ends with the same bytes as one never stopped;
 * ``timings.jsonl``: what does differ, such as seconds;
 * ``summary.json``: the status and the final metrics;
-* ``script.json``: whether the script, which draws the figures, came to its end; of the command line;
+* ``script.json``: whether the script, which also draws the figures, came to its end;
 * ``checkpoints/``, ``figures/``, ``tensorboard/``;
 * ``samples/``: what a model that writes text wrote while it was trained.
 """
