@@ -23,6 +23,8 @@ from nnjax.training.hosts import Hosts
 CONFIG = '''"""Digits in memory or as a stream, by a small net; a file of the user's own."""
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import jax
@@ -90,7 +92,9 @@ config = Experiment(
 
 def main(experiment, run, *, resume=False, quiet=False):
     data = experiment.data.load()
-    fit(experiment.learner, data, experiment.training, run=run, resume=resume)
+    pause = float(os.environ.get("SECONDS_AN_EPOCH", 0))
+    observe = (lambda *_: time.sleep(pause)) if pause else None
+    fit(experiment.learner, data, experiment.training, run=run, resume=resume, observe=observe)
     print("done")
     if isinstance(data, RecordStream):
         read = data.splits["train"].read
@@ -243,10 +247,15 @@ def test_four_processes_train_as_one(folder, alone):
     assert_close(folder / "four", alone)
 
 
-def test_a_signal_to_one_process_saves_and_stops_all_and_one_alone_goes_on(folder, alone):
+def test_a_signal_to_one_process_saves_and_stops_all_and_one_alone_goes_on(
+    folder, alone, monkeypatch
+):
     run = folder / "stopped"
     words = ("train", "digits.py", "--run-dir", "stopped", "--checkpoint-seconds", 1000)
-    processes = start_all(folder, *words)
+    with monkeypatch.context() as patch:
+        # Else, on a machine that is busy elsewhere, training may end before the signal comes.
+        patch.setenv("SECONDS_AN_EPOCH", "0.5")
+        processes = start_all(folder, *words)
     wait_for_records(run, 6, processes)
     processes[1].send_signal(signal.SIGTERM)
     statuses, errors = complaints(processes)
