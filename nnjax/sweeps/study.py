@@ -84,8 +84,10 @@ class Study:
             raise UserError(f"the storage of {directory} has no study '{name}'") from None
         except Exception as error:
             if isinstance(error, ValueError) and not search.storage:
-                raise UserError(f"the record of {directory} is damaged: {where}: {error}") from error
-            raise UserError(f"{where} cannot be used: {error}") from error
+                where = f"the record of {directory} is damaged: {where}"
+            else:
+                where += " cannot be used"
+            raise UserError(f"{where}: {error}") from error
 
     # Trials
 

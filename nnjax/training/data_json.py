@@ -10,7 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import SPLITS, Known, Spec, path_name
+from nnjax.data.checks import path_name
+from nnjax.data.dataset import SPLITS, Known, Spec
 from nnjax.errors import UserError
 from nnjax.training import config_json
 

@@ -7,7 +7,8 @@ import jax
 from rich.table import Table
 
 from nnjax import parameters
-from nnjax.data.dataset import SPLITS, path_name, specification
+from nnjax.data.checks import path_name
+from nnjax.data.dataset import SPLITS, specification
 from nnjax.summary import Summary, summarise
 from nnjax.training.experiment import Experiment, fit_to_data
 

@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import Dataset, Stream, path_name
+from nnjax.data.checks import path_name
+from nnjax.data.dataset import Dataset, Stream
 from nnjax.data.labels import convert
 from nnjax.errors import UserError
 
