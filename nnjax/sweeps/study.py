@@ -139,7 +139,8 @@ class Study:
         self.prune(number)
 
     def put_back(self, number: int) -> None:
-        """Makes a running trial wait again."""
+        """Makes a running trial wait again; it is nobody's, also when it has just been claimed."""
+        self.note(number, OWNER, "")
         self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)
 
     def note(self, number: int, name: str, value: Any) -> None:
@@ -239,8 +240,8 @@ class Study:
 
 def _owner(trial: FrozenTrial) -> str | None:
     """Who holds a running trial: nobody, the empty name, or None while that cannot be told yet."""
-    if OWNER in trial.user_attrs:
-        return trial.user_attrs[OWNER]
+    if owner := trial.user_attrs.get(OWNER):
+        return owner
     began = trial.datetime_start
     return None if began and datetime.now() - began < JUST_NOW else ""
 

@@ -46,6 +46,16 @@ def test_a_running_trial_without_an_owner_waits_again_after_a_while(tmp_path, mo
     assert made.counts() == {"waiting": 1}
 
 
+def test_a_trial_that_was_put_back_is_no_longer_its_owners(tmp_path, monkeypatch):
+    """Its next worker has it run, and only then writes its own name."""
+    made = with_a_trial(tmp_path)
+    made.claim(0, 1, "dead")
+    made.release("dead", died=True)
+    (waiting,) = made.waiting()
+    assert made._begin(waiting)
+    assert made.owners() == set()
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "cmaes"])
 def test_a_process_that_goes_on_draws_what_one_alone_would(tmp_path, sampler):
     """Of 12 trials, with values that draw the later ones after the first to where they are best."""
