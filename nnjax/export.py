@@ -26,10 +26,14 @@ from nnjax import parameters
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError, nearest
 from nnjax.learners.state import State
+from nnjax.training.json_files import disk_errors
 
 PARAMETERS, FUNCTION, DESCRIPTION = "model.safetensors", "model.stablehlo", "model.json"
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+
+REMEDY = "choose another folder"
+"""Where the disk is full or read-only."""
 
 CHECKED_EXAMPLES = 5
 
@@ -247,7 +251,7 @@ def _unfinished(files: list[Path]) -> Iterator[list[Path]]:
 
 def _write(file: Path, unfinished: Path, content: bytes) -> None:
     """Writes what is to become ``file``."""
-    with _disk_errors(file):
+    with disk_errors(file, REMEDY):
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)
 
@@ -261,10 +265,10 @@ def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
     put = []
     try:
         for file, aside in earlier.items():
-            with _disk_errors(file):
+            with disk_errors(file, REMEDY):
                 file.replace(aside)
         for new, file in zip(unfinished, files, strict=True):
-            with _disk_errors(file):
+            with disk_errors(file, REMEDY):
                 new.replace(file)
             put.append(file)
     except BaseException:
@@ -276,15 +280,6 @@ def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
         raise
     for aside in earlier.values():
         aside.unlink()
-
-
-@contextlib.contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror}; choose another folder") from error
 
 
 # Checking ----------------------------------------------------------------------------------------

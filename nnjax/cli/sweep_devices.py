@@ -21,11 +21,9 @@ def environments(workers: str) -> list[dict[str, str]]:
       workers: how many, or "all": one for each GPU, or each core where there is none.
 
     Raises:
-      UserError: it is no number, or more than there are GPUs.
+      UserError: it is more than there are GPUs.
     """
     gpus = visible_gpus()
-    if workers != "all" and not (workers.isdigit() and int(workers) > 0):
-        raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
     if gpus:
         count = len(gpus) if workers == "all" else int(workers)
         if count > len(gpus):

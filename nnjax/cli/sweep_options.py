@@ -47,6 +47,9 @@ class Options:
     quiet: bool = False
 
     def __post_init__(self):
+        workers = self.workers
+        if workers != "all" and not (workers.isdecimal() and int(workers) > 0):
+            raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
         # Here, as worker processes that all fail at it would say nothing.
         if self.spread < 0:
             raise UserError(

@@ -47,7 +47,7 @@ class RayWorkers:
         resources = self._ray.cluster_resources()
         self._kind = "num_gpus" if resources.get("GPU") else "num_cpus"
         there = int(resources.get("GPU") or resources.get("CPU", 1))
-        self._count = there if workers == "all" else _count(workers)
+        self._count = there if workers == "all" else int(workers)
 
     def work(self) -> None:
         """Keeps tasks running until no trial is waiting.
@@ -90,12 +90,6 @@ class RayWorkers:
             if failures == MOST_FAILURES:
                 raise UserError(f"workers end before they train anything: {said}")
         return failures
-
-
-def _count(workers: str) -> int:
-    if not workers.isdecimal() or not int(workers):
-        raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
-    return int(workers)
 
 
 def _connect(address: str | None) -> Any:

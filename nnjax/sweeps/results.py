@@ -121,14 +121,6 @@ def _result(directory: SweepDirectory, trial: Any) -> Result:
         labels=labels(trial),
         # That of a pruned trial is the last it had on the way.
         value=trial.value if state == "complete" else None,
-        summary=_summary(run / SUMMARY),
+        summary=json_files.restore_floats(json_files.read_or_nothing(run / SUMMARY)),
         directory=run,
     )
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    """What is written there; of a trial whose summary is missing or damaged nothing is known."""
-    try:
-        return json_files.restore_floats(json_files.read(path))
-    except UserError:
-        return {}

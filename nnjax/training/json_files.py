@@ -45,6 +45,14 @@ def read(path: Path) -> dict[str, Any]:
     return data
 
 
+def read_or_nothing(path: Path) -> dict[str, Any]:
+    """What :func:`read` gives; nothing where the file, which one can do without, is of no use."""
+    try:
+        return read(path)
+    except UserError:
+        return {}
+
+
 def replace(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all, also when the machine stops in between.
 
@@ -65,15 +73,15 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(
+    path: Path,
+    remedy: str = "make room or choose another --run-dir (what was saved before is intact)",
+) -> Iterator[None]:
     """Turns a full or read-only disk into a sentence."""
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; make room or choose another --run-dir "
-            "(what was saved before is intact)"
-        ) from error
+        raise UserError(f"cannot write {path}: {error.strerror}; {remedy}") from error
 
 
 def plain(value: Any) -> Any:

@@ -154,7 +154,7 @@ class Run:
     @classmethod
     def _open(cls, directory: Path) -> "Run":
         directory = _find(directory)
-        name = _read_or_nothing(directory / ENVIRONMENT).get("name")
+        name = json_files.read_or_nothing(directory / ENVIRONMENT).get("name")
         return cls(directory, name or directory.absolute().parent.name)
 
     def read_config(self, modules: Mapping[str, ModuleType] | None = None) -> Any:
@@ -182,7 +182,7 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """What ``environment.json`` says; nothing where it is missing or damaged."""
-        return _read_or_nothing(self.directory / ENVIRONMENT)
+        return json_files.read_or_nothing(self.directory / ENVIRONMENT)
 
     # Data
 
@@ -277,7 +277,7 @@ class Run:
 
         Numbers that are not finite are floats again.
         """
-        return json_files.restore_floats(_read_or_nothing(self.directory / SUMMARY))
+        return json_files.restore_floats(json_files.read_or_nothing(self.directory / SUMMARY))
 
     @property
     def status(self) -> Status:
@@ -321,14 +321,6 @@ class Followed(Run):
 
     def remove_unused(self) -> None:
         """Leaves it to the first process."""
-
-
-def _read_or_nothing(path: Path) -> dict[str, Any]:
-    """A file that a run can do without."""
-    try:
-        return json_files.read(path)
-    except UserError:
-        return {}
 
 
 # Finding runs ------------------------------------------------------------------------------------
