@@ -38,6 +38,15 @@ def use_threads(count: int) -> None:
         os.environ["NPROC"] = str(count)
 
 
+def threads() -> int:
+    """The processor threads that a CPU device of this process uses."""
+    if chosen := os.environ.get("NPROC"):
+        return int(chosen)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def make_mesh(count: int) -> Mesh:
     """A mesh of the first ``count`` devices; 0 takes all.
 

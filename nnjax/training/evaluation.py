@@ -3,9 +3,11 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -40,6 +42,9 @@ since odd sizes do not fill the vector registers."""
 MOST_BYTES = 2**28
 """Of the batches that one call measures, and of a split that stays on the devices for the next."""
 
+MOST_THREADS = 8
+"""That measure side by side on a CPU: a loop of small operations leaves all cores but one idle."""
+
 
 class Evaluator:
     """Measures splits of a data set with a learner's ``evaluate``.
@@ -53,10 +58,15 @@ class Evaluator:
         self._mesh = mesh
         self._most: int | None = None
         self._zero: metrics.Metrics | None = None
-        self._kept: dict[str, list[tuple[Batch, jax.Array]]] = {}
+        self._kept: dict[str, list[tuple[Batch, int]]] = {}
         measure = _measurement(learner, data)
         self._measure = jax.jit(measure)
-        self._measure_stack = jax.jit(_over_a_stack(measure))
+        self._measure_rows = jax.jit(_over_rows(measure))
+        self._programs: dict[int, Callable[..., metrics.Metrics]] = {}
+        self._sum = jax.jit(_sum)
+        one_cpu = mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
+        self._threads = min(devices.threads(), MOST_THREADS) if one_cpu else 1
+        self._pool = ThreadPoolExecutor(self._threads, "evaluate")
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
         """The metrics of a split, as numbers by name."""
@@ -68,12 +78,33 @@ class Evaluator:
         total = self._nothing(state)
         if isinstance(self._data, Dataset):
             for stack, count in self._stacks(self._data, split, size):
-                total = self._measure_stack(state, stack, count, total)
+                total = self._sum(total, self._measured(state, size, stack, count))
         else:
             read = self._data.batches
             for batch in ShareReader(read, split, size, rows=size, mesh=self._mesh):
                 total = self._measure(state, batch, total)
         return total
+
+    def _measured(self, state: Any, size: int, stack: Batch, count: int) -> metrics.Metrics:
+        """The metrics of each of the first ``count`` batches of a stack, by row."""
+        nothing = self._nothing(state)
+        if size not in self._programs:
+            # In this thread, as options of JAX that a `with` statement sets hold in it alone.
+            bounds = np.int32(0), np.int32(0)
+            program = self._measure_rows.lower(state, stack, *bounds, nothing)
+            self._programs[size] = program.compile()
+        program = self._programs[size]
+        parts = min(self._threads, count)
+        if parts == 1:
+            return program(state, stack, np.int32(0), np.int32(count), nothing)
+        bounds = [np.int32(count * part // parts) for part in range(parts + 1)]
+
+        def measure(first: np.int32, end: np.int32) -> metrics.Metrics:
+            return jax.block_until_ready(program(state, stack, first, end, nothing))
+
+        found = self._pool.map(measure, bounds, bounds[1:])
+        # On the host, where what is compiled next sums alike for any number of threads.
+        return jax.tree.map(lambda *parts: sum(map(np.asarray, parts)), *found)
 
     def _at_once(self, state: State) -> int:
         """How many examples to measure at once, at most; found at the first call."""
@@ -99,7 +130,7 @@ class Evaluator:
         assert self._zero is not None
         return self._zero
 
-    def _stacks(self, data: Dataset, split: str, size: int) -> Iterable[tuple[Batch, jax.Array]]:
+    def _stacks(self, data: Dataset, split: str, size: int) -> Iterable[tuple[Batch, int]]:
         """Batches with a ``mask``, one upon another, and how many of each stack are any."""
         if split in self._kept:
             return self._kept[split]
@@ -109,12 +140,12 @@ class Evaluator:
             return stacks
         return self._kept.setdefault(split, list(stacks))
 
-    def _stacked(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, jax.Array]]:
+    def _stacked(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, int]]:
         batches = data.batches(split, size)
         own = devices.own_rows(size, self._mesh)
         height = _height(data, size)
         while found := list(itertools.islice(batches, height)):
-            count = devices.put(np.int32(len(found)), devices.replicated(self._mesh))
+            count = len(found)
             found += [found[0]] * (height - len(found))
             stack = jax.tree.map(lambda *arrays: np.stack([one[own] for one in arrays]), *found)
             yield devices.put_share(stack, self._mesh, axis=1), count
@@ -139,13 +170,28 @@ def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
     return measure
 
 
-def _over_a_stack(measure: Callable) -> Callable:
-    """``(state, stack, count, total) -> total`` with those of the first ``count`` batches added."""
+def _over_rows(measure: Callable) -> Callable:
+    """``(state, stack, first, end, nothing) -> rows``, the metrics of each batch of a stack.
 
-    def measure_stack(state: State, stack: Any, count: jax.Array, total: metrics.Metrics) -> Any:
-        def body(row: jax.Array, total: metrics.Metrics) -> metrics.Metrics:
-            return measure(state, jax.tree.map(lambda array: array[row], stack), total)
+    Those before ``first`` and from ``end`` on are nothing.
+    """
 
-        return jax.lax.fori_loop(0, count, body, total)
+    def measure_rows(
+        state: State, stack: Any, first: Any, end: Any, nothing: metrics.Metrics
+    ) -> metrics.Metrics:
+        height = len(jax.tree.leaves(stack)[0])
 
-    return measure_stack
+        def body(row: jax.Array, rows: metrics.Metrics) -> metrics.Metrics:
+            batch = jax.tree.map(lambda array: array[row], stack)
+            measured = measure(state, batch, nothing)
+            return jax.tree.map(lambda array, one: array.at[row].set(one), rows, measured)
+
+        rows = jax.tree.map(lambda one: jnp.broadcast_to(one, (height, *one.shape)), nothing)
+        return jax.lax.fori_loop(first, end, body, rows)
+
+    return measure_rows
+
+
+def _sum(total: metrics.Metrics, rows: metrics.Metrics) -> metrics.Metrics:
+    """Adds the metrics of batches."""
+    return metrics.add(total, jax.tree.map(lambda array: array.sum(0, array.dtype), rows))

@@ -50,19 +50,18 @@ class ArrayFeed:
     """
 
     def __init__(self, learner: Any, data: Dataset, training: Training, mesh: Mesh):
-        self._everywhere = devices.replicated(mesh)
         examples = data.size("train")
         self.steps_per_epoch = training.steps_per_epoch(examples)
         self._blocks = make_blocks(data, training, mesh)
         self._program = updates.compiled_loop(
-            learner, data.prepare, self._blocks.take, self._everywhere
+            learner, data.prepare, self._blocks.take, devices.replicated(mesh)
         )
         self._block: tuple[int, Any] | None = None
 
     def compile(self, carry: Carry) -> float:
         began = time.perf_counter()
         data = self._get(0)
-        nowhere = self._scalar(0)
+        nowhere = np.int32(0)
         self._program = self._program.lower(carry, data, nowhere, nowhere).compile()
         return time.perf_counter() - began
 
@@ -70,7 +69,7 @@ class ArrayFeed:
         while count > 0:
             block, first = divmod(step, self._blocks.updates)
             here = min(count, self._blocks.updates - first)
-            bounds = self._scalar(first), self._scalar(first + here)
+            bounds = np.int32(first), np.int32(first + here)
             carry = self._program(carry, self._get(block), *bounds)
             step, count = step + here, count - here
         return carry
@@ -83,9 +82,6 @@ class ArrayFeed:
 
     def close(self) -> None:
         self._blocks.close()
-
-    def _scalar(self, value: int) -> jax.Array:
-        return devices.put(np.int32(value), self._everywhere)
 
     def _get(self, block: int) -> Any:
         if self._block is None or self._block[0] != block:

@@ -120,6 +120,9 @@ class _Loop:
         self.total_steps = training.steps_to_make(self.examples)
         self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
         self.carry = snapshot.initial_carry(self.learner, data, training, self.mesh)
+        nothing = jax.device_get(self.carry.totals)
+        # Compiled: to put them there one by one takes longer than all else that an epoch ends with.
+        self.no_totals = jax.jit(lambda: nothing, out_shardings=devices.replicated(self.mesh))
         self.best_state = self._copy(self.carry.state) if self.monitor else None
         self.tensorboard: TensorBoard | None = None
         self.standing = best.Standing()
@@ -249,8 +252,7 @@ class _Loop:
             validation = self._evaluate()
             self._write_timing()
             self._observe()
-            zeros = jax.tree.map(jnp.zeros_like, self.carry.totals)
-            self.carry = dataclasses.replace(self.carry, totals=zeros)
+            self.carry = dataclasses.replace(self.carry, totals=self.no_totals())
         if self.progress:
             self.progress.update(
                 step=self.step,

@@ -1,5 +1,7 @@
 """Evaluation: how many examples at once, and that it does not show."""
 
+import threading
+
 import jax
 import numpy as np
 import pytest
@@ -81,6 +83,36 @@ def test_stacks_of_batches_count_every_example_of_every_split_once(monkeypatch):
         assert float(totals["loss"].count) == size
         for metric, expected in whole.items():
             assert totals[metric].value() == pytest.approx(expected.value(), rel=1e-5)
+
+
+def test_threads_that_measure_side_by_side_do_not_show(monkeypatch):
+    """The sums are the same to the last bit, and this thread, whose options hold, compiles."""
+    draw = np.random.default_rng(0)
+    inputs = draw.normal(size=(1000, 5)).astype(np.float32)
+    split = {"inputs": inputs, "targets": (inputs[:, 0] > 0).astype(np.int32)}
+    data = Dataset({"test": split, "train": split}, classes=("a", "b"))
+    traced_by = []
+
+    class Watched(Supervised):
+        def evaluate(self, state, batch):
+            traced_by.append(threading.current_thread())
+            return super().evaluate(state, batch)
+
+    learner = Watched(MLP(features=(6,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
+    measured = []
+    # Of 32 batches.
+    for count in (1, 2, 3, 7, 100):
+        monkeypatch.setattr(devices, "threads", lambda count=count: count)
+        evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
+        measured.append(evaluator(state, "test"))
+        assert evaluator._threads == min(count, 8)
+    assert measured == [measured[0]] * 5
+    whole = learner.evaluate(state, dict(data.split("test")))
+    assert measured[0]["loss"] == pytest.approx(whole["loss"].value(), rel=1e-6)
+    assert measured[0]["accuracy"] == whole["accuracy"].value()
+    assert set(traced_by) == {threading.main_thread()}
 
 
 @pytest.mark.parametrize(("most", "kept"), [(2**28, 1), (100, 2)])
