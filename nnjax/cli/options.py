@@ -237,11 +237,12 @@ def _option_names(options: Options) -> list[str]:
 
 
 def _equals_apart(arguments: list[str]) -> list[str]:
-    """Splits ``--name=value`` in two, as tyro also reads it."""
+    """Splits ``--name=value`` in two, as tyro also reads it; not where the value begins with --."""
     apart = []
     for word in arguments:
         name, equals, value = word.partition("=")
-        apart += [name, value] if word.startswith("--") and equals else [word]
+        two = word.startswith("--") and equals and not value.startswith("--")
+        apart += [name, value] if two else [word]
     return apart
 
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from nnjax.cli import compilation_cache, sweep_run
-from nnjax.cli.hosts_options import joined
+from nnjax.cli import compilation_cache, hosts_options, sweep_run, words
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 from nnjax.cli.scripts import execute, find_script, has_ended
@@ -45,6 +44,13 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
 
 def run(arguments: list[str]) -> int:
     """Parses the command line and resumes."""
-    with joined(arguments, "nnjax resume") as rest:
+    own, rest = words.split(arguments, hosts_options.NAMES)
+    for path in filter(is_sweep, map(Path, rest)):
+        if own:
+            raise UserError(
+                f"{path} is a sweep, which one process conducts: leave {own[0]} out; other "
+                f"machines join it by: nnjax sweep --join {path}"
+            )
+    with hosts_options.joined(arguments, "nnjax resume") as rest:
         call_with_options(resume, rest, "nnjax resume")
     return 0

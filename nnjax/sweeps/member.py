@@ -14,7 +14,7 @@ from nnjax.learners.state import State
 from nnjax.sweeps.group import Group
 from nnjax.sweeps.tracing import Lifted, Numbers, numbers
 from nnjax.training import best, snapshot
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.training.checkpoints import AllDamaged, Checkpoints
 from nnjax.training.experiment import Experiment
 from nnjax.training.runs import Run
 from nnjax.training.updates import Carry
@@ -62,14 +62,17 @@ class Member:
     def begin(self, group: Group) -> tuple[Carry, State]:
         """What its next update begins with, and its best state: as saved, or drawn from its seed.
 
-        Raises:
-          UserError: every checkpoint is damaged.
+        Where every checkpoint is damaged it begins anew, and says so.
         """
         carry = group.initial(self.values, self.experiment.training.seed)
         self.run.record_data(self._data)
         self.run.write_summary({"status": "running"})
         wanted = snapshot.abstract(snapshot.tree(carry, carry.state if self.monitor else None))
-        restored = self._checkpoints.restore(wanted, on_fallback=warn)
+        try:
+            restored = self._checkpoints.restore(wanted, on_fallback=warn)
+        except AllDamaged as error:
+            warn(f"trial {self.number} begins anew: {error.what}")
+            restored = None
         if restored is None:
             self.run.truncate_metrics(0)
             return carry, carry.state

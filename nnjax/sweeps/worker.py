@@ -1,11 +1,13 @@
 """A worker: takes waiting trials, trains them together, and goes on until there are none."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from jax.sharding import Mesh
 
+from nnjax.errors import warn
 from nnjax.sweeps import layout, processes
 from nnjax.sweeps.directory import SweepDirectory
 from nnjax.sweeps.group import Groups
@@ -16,7 +18,7 @@ from nnjax.sweeps.shared_data import SharedData
 from nnjax.sweeps.study import PROGRAM, Study
 from nnjax.sweeps.sweep import Search
 from nnjax.sweeps.tracing import Lifted
-from nnjax.training.checkpoints import import_in_background
+from nnjax.training.checkpoints import AllDamaged, import_in_background
 from nnjax.training.experiment import Experiment
 from nnjax.training.fit import Diverged, fit
 from nnjax.training.interruption import Interrupted, Request, requests
@@ -183,10 +185,8 @@ class Worker:
         """Trains the trials of a program one after another, each as ``nnjax train`` does."""
         while claimed := self._claim(number, 1) or self._claim(number, 1, suspects=True):
             (trial,) = claimed
-            run = self._directory.open_trial(trial)
-            resume = run.read_data() is not None
             try:
-                summary = self._train_alone(run.read_config(self._modules), run, resume)
+                summary = self._train_one(trial)
             except Diverged as error:
                 self._study.fail(trial, str(error))
             except Interrupted as error:
@@ -195,6 +195,18 @@ class Worker:
             else:
                 self._end(trial, "finished", summary)
             self._on_change()
+
+    def _train_one(self, number: int) -> Mapping[str, Any]:
+        run = self._directory.open_trial(number)
+        experiment = run.read_config(self._modules)
+        try:
+            return self._train_alone(experiment, run, run.read_data() is not None)
+        except AllDamaged as error:
+            warn(f"trial {number} begins anew: {error.what}")
+        # An empty folder of checkpoints is that of a run killed before its first.
+        shutil.rmtree(run.checkpoints)
+        run.checkpoints.mkdir()
+        return self._train_alone(experiment, run, True)
 
     def _end(self, number: int, status: str, summary: Mapping[str, Any]) -> None:
         value = self._objective.value(summary)

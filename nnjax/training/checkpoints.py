@@ -36,6 +36,18 @@ Arrays = dict[tuple[str, ...], np.ndarray]
 CHECKSUMS = "checksums.json"
 
 
+class AllDamaged(UserError):
+    """No checkpoint is left to go on from.
+
+    Attributes:
+      what: which ones are damaged, and why.
+    """
+
+    def __init__(self, what: str):
+        super().__init__(f"{what}; start the run anew")
+        self.what = what
+
+
 class Checkpoints:
     """The checkpoints of one run: ``<directory>/<step>/``.
 
@@ -117,8 +129,9 @@ class Checkpoints:
           (step, tree, meta), or None where nothing was ever saved.
 
         Raises:
-          UserError: every checkpoint is damaged, there is none of ``step``, it holds other arrays
-            than ``abstract``, or the system does not let it be read.
+          AllDamaged: every checkpoint is damaged, or the one of ``step`` is.
+          UserError: there is none of ``step``, it holds other arrays than ``abstract``, or the
+            system does not let it be read.
         """
         self.wait()
         steps = sorted(self._steps(), reverse=True)
@@ -143,7 +156,7 @@ class Checkpoints:
             return None
         which = "every checkpoint" if step is None else f"the checkpoint of step {step}"
         why = damages[min(damages)]
-        raise UserError(f"{which} in {self._directory} is damaged ({why}); start the run anew")
+        raise AllDamaged(f"{which} in {self._directory} is damaged ({why})")
 
     def wait(self) -> None:
         """Waits until what is being saved is complete.

@@ -207,11 +207,15 @@ class Run:
         path = self.directory / DATA
         if not path.is_file():
             return None
-        saved = json_files.read(path)
+        remedy = "remove that file: a run that goes on writes it anew"
+        try:
+            saved = json_files.read(path)
+        except UserError as error:
+            raise UserError(f"{error}; {remedy}") from error
         try:
             return data_json.from_json(saved)
         except UserError as error:
-            raise UserError(f"{path}: {error}") from error
+            raise UserError(f"{path}: {error}; {remedy}") from error
 
     # Records
 

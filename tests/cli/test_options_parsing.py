@@ -78,6 +78,7 @@ def test_switches():
     chosen = options("--smoke --quiet --dry-run --run-dir here")
     assert (chosen.experiment.training.smoke, chosen.quiet, chosen.dry_run) == (True, True, True)
     assert str(chosen.run_dir) == "here"
+    assert str(options("--run-dir=--odd").run_dir) == "--odd"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from nnjax.cli.runs import open_run
 from nnjax.figures import report
+from nnjax.sweeps.directory import SweepDirectory
 from nnjax.training.progress import Progress
 from nnjax.training.runs import Run
 
@@ -180,3 +181,12 @@ def test_a_config_of_other_arrays(stopped, refused):
     config = stopped / "config.json"
     config.write_text(config.read_text().replace('"width": 4', '"width": 5'))
     assert "is of another config: " in refused("resume", stopped)
+
+
+def test_a_sweep_is_not_resumed_by_several_processes(nnjax, tmp_path):
+    directory = SweepDirectory.create("mine", {}, directory=tmp_path / "sweep").directory
+    done = nnjax("resume", directory, "--coordinator", "here:1", "--processes", 2)
+    assert done.status == 1
+    said = " ".join(done.err.split())
+    assert f"{directory} is a sweep, which one process conducts: leave --coordinator out" in said
+    assert f"other machines join it by: nnjax sweep --join {directory}" in said

@@ -9,6 +9,7 @@ from nnjax.sweeps.directory import SweepDirectory
 from nnjax.sweeps.member import Member
 from nnjax.sweeps.plan import Planner
 from nnjax.sweeps.study import Study
+from nnjax.training.runs import Run
 
 
 class Killed(Exception):
@@ -20,10 +21,10 @@ def die(*_):
 
 
 @pytest.fixture
-def killed_and_gone_on_with(sweep_to_end, monkeypatch):
+def killed_and_gone_on_with(sweep_to_end, monkeypatch, tmp_path):
     """Carries a sweep through whose worker dies the first time that it calls a method."""
 
-    def run(sweep, owner, method, instead=die):
+    def run(sweep, owner, method, instead=die, meanwhile=lambda directory: None):
         opened = []
         open_trial = SweepDirectory.open_trial
 
@@ -38,6 +39,7 @@ def killed_and_gone_on_with(sweep_to_end, monkeypatch):
                 sweep_to_end(sweep, "killed")
         for trial in opened:  # as the system does at the death of a process
             trial.close()
+        meanwhile(tmp_path / "killed")
         return sweep_to_end(sweep, "killed")
 
     return run
@@ -51,14 +53,44 @@ def records(swept):
     }
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
-def test_before_a_finished_trial_is_on_record(
-    quick, sweep_to_end, killed_and_gone_on_with, monkeypatch, together
-):
+@pytest.fixture(params=[True, False], ids=["at once", "one by one"])
+def one_way(request, monkeypatch):
+    """Trials train in a population, or each as ``nnjax train`` does."""
     plan = Planner.program
     monkeypatch.setattr(
-        Planner, "program", lambda *words: dataclasses.replace(plan(*words), together=together)
+        Planner, "program", lambda *words: dataclasses.replace(plan(*words), together=request.param)
     )
+
+
+@pytest.mark.usefixtures("one_way")
+def test_a_trial_with_no_whole_checkpoint_begins_anew(
+    quick, with_training, sweep_to_end, killed_and_gone_on_with, capsys
+):
+    calls = iter(range(100))
+    append = Run.append_timings
+
+    def die_in_the_second_epoch(*words):
+        append(*words)
+        if next(calls) == 3:
+            die()
+
+    def damage(directory):
+        records = list(directory.glob("trials/*/checkpoints/*/record/metadata"))
+        assert records
+        for file in records:
+            file.write_bytes(b"")
+
+    experiment = with_training(quick, epochs=4, checkpoint_seconds=0)
+    sweep = Sweep(experiment=experiment, over={"l2": (0.0, 0.1)}, search=Search(members=2))
+    whole = sweep_to_end(sweep, "whole")
+    again = killed_and_gone_on_with(sweep, Run, "append_timings", die_in_the_second_epoch, damage)
+    assert "trial 0 begins anew: every checkpoint in " in capsys.readouterr().err
+    assert again.study.counts() == {"complete": 2}
+    assert records(again) == records(whole)
+
+
+@pytest.mark.usefixtures("one_way")
+def test_before_a_finished_trial_is_on_record(quick, sweep_to_end, killed_and_gone_on_with):
     sweep = Sweep(experiment=quick, over={"l2": (0.0, 0.1)}, search=Search(members=2))
     whole = sweep_to_end(sweep, "whole")
     again = killed_and_gone_on_with(sweep, Study, "complete")

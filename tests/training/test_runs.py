@@ -172,6 +172,8 @@ def test_damaged_files(run, content):
         (run.directory / name).write_bytes(content)
         with pytest.raises(UserError, match=rf"^\S+/{name} is damaged"):
             read()
+    with pytest.raises(UserError, match=r"remove that file: a run that goes on writes it anew$"):
+        run.read_data()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]"])
