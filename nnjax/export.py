@@ -6,7 +6,7 @@
 * ``model.stablehlo``: the function from inputs as the data stores them (uint8 images, say) to
   predictions, preprocessing and parameters inside, for any batch size, as ``jax.export`` writes it.
   :func:`load_function` reads it back: it needs JAX, but neither Flax nor nnjax.
-* ``model.json``: shapes, dtypes, classes and platforms.
+* ``model.json``: shapes, dtypes, classes and platforms, and the function's SHA-256.
 
 A convolution takes the formulation that is fastest on the machine where the function is exported.
 The function runs on every platform named in ``model.json``, but to have the GPU's own convolutions
@@ -14,6 +14,7 @@ in it, export it on a machine with a GPU.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from nnjax import parameters
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError, nearest
 from nnjax.learners.state import State
-from nnjax.training.json_files import disk_errors
+from nnjax.training import json_files
 
 PARAMETERS, FUNCTION, DESCRIPTION = "model.safetensors", "model.stablehlo", "model.json"
 
@@ -75,10 +76,12 @@ def export(
         return learner.predict(state, data.prepare({"inputs": inputs})["inputs"])
 
     exported = _lower(function, stored)
+    serialized = bytes(exported.serialize())
+    description = _describe(exported, data) | {"sha256": _sha256(serialized)}
     contents = (
         _pack(learner, state),
-        bytes(exported.serialize()),
-        json.dumps(_describe(exported, data), indent=2).encode() + b"\n",
+        serialized,
+        json.dumps(description, indent=2).encode() + b"\n",
     )
     with _unfinished(files) as unfinished:
         for file, new, content in zip(files, unfinished, contents, strict=True):
@@ -161,12 +164,21 @@ def load_function(file: Path) -> Callable[[Any], jax.Array]:
       A function that may be called and jitted, with any batch size from 1.
 
     Raises:
-      UserError: the file is missing or damaged.
+      UserError: the file is missing or damaged, or is not what ``model.json`` beside it describes.
     """
     try:
-        exported = jax.export.deserialize(bytearray(Path(file).read_bytes()))
+        content = Path(file).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
+    description = json_files.read_or_nothing(Path(file).with_name(DESCRIPTION))
+    # Under another name it is not what that file describes.
+    if Path(file).name == FUNCTION and description.get("sha256") not in (None, _sha256(content)):
+        raise UserError(
+            f"{file} is damaged or of another export: its SHA-256 is not that in {DESCRIPTION}; "
+            "export the model again"
+        )
+    try:
+        exported = jax.export.deserialize(bytearray(content))
     # What flatbuffers raises on a damaged file depends on where the damage is.
     except Exception as error:
         raise UserError(f"{file} is damaged or no exported function: {error}") from error
@@ -220,6 +232,10 @@ def _pack(learner: Any, state: State) -> bytes:
     return save(arrays, {"format": "jax", "collections": json.dumps(list(state.model_state))})
 
 
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
     """What someone needs to know who calls the exported function."""
 
@@ -251,7 +267,7 @@ def _unfinished(files: list[Path]) -> Iterator[list[Path]]:
 
 def _write(file: Path, unfinished: Path, content: bytes) -> None:
     """Writes what is to become ``file``."""
-    with disk_errors(file, REMEDY):
+    with json_files.disk_errors(file, REMEDY):
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)
 
@@ -265,10 +281,10 @@ def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
     put = []
     try:
         for file, aside in earlier.items():
-            with disk_errors(file, REMEDY):
+            with json_files.disk_errors(file, REMEDY):
                 file.replace(aside)
         for new, file in zip(unfinished, files, strict=True):
-            with disk_errors(file, REMEDY):
+            with json_files.disk_errors(file, REMEDY):
                 new.replace(file)
             put.append(file)
     except BaseException:

@@ -241,6 +241,23 @@ def test_missing_and_damaged_files(load, tmp_path):
         load(damaged)
 
 
+def test_a_byte_that_changed_in_a_function_is_noticed(tmp_path):
+    learner, state, data = make(MLP(features=(4,)))
+    _, file, description = export.export(learner, state, data, tmp_path)
+    whole = file.read_bytes()
+    for place in (len(whole) // 2, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        file.write_bytes(changed)
+        with pytest.raises(UserError, match=r"model\.stablehlo is damaged or of another export"):
+            export.load_function(file)
+    file.write_bytes(whole)
+    export.load_function(file)
+    # Who has the function only can use it.
+    description.unlink()
+    export.load_function(file)
+
+
 class Unexportable(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
