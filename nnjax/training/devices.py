@@ -40,7 +40,8 @@ def use_threads(count: int) -> None:
 
 def threads() -> int:
     """The processor threads that a CPU device of this process uses."""
-    if chosen := os.environ.get("NPROC"):
+    chosen = os.environ.get("NPROC", "")
+    if chosen.isdigit() and int(chosen):
         return int(chosen)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -87,24 +87,32 @@ class Evaluator:
 
     def _measured(self, state: Any, size: int, stack: Batch, count: int) -> metrics.Metrics:
         """The metrics of each of the first ``count`` batches of a stack, by row."""
-        nothing = self._nothing(state)
-        if size not in self._programs:
-            # In this thread, as options of JAX that a `with` statement sets hold in it alone.
-            bounds = np.int32(0), np.int32(0)
-            program = self._measure_rows.lower(state, stack, *bounds, nothing)
-            self._programs[size] = program.compile()
-        program = self._programs[size]
+        program = self._program(state, size, stack)
         parts = min(self._threads, count)
-        if parts == 1:
-            return program(state, stack, np.int32(0), np.int32(count), nothing)
         bounds = [np.int32(count * part // parts) for part in range(parts + 1)]
+        if parts == 1:
+            return program(*bounds)
 
-        def measure(first: np.int32, end: np.int32) -> metrics.Metrics:
-            return jax.block_until_ready(program(state, stack, first, end, nothing))
+        def measure(*bounds: np.int32) -> metrics.Metrics:
+            # A call returns before the loop has ended.
+            return jax.block_until_ready(program(*bounds))
 
         found = self._pool.map(measure, bounds, bounds[1:])
         # On the host, where what is compiled next sums alike for any number of threads.
         return jax.tree.map(lambda *parts: sum(map(np.asarray, parts)), *found)
+
+    def _program(
+        self, state: Any, size: int, stack: Batch
+    ) -> Callable[[np.int32, np.int32], metrics.Metrics]:
+        """``(first, end) -> rows``: the loop over those batches of a stack."""
+        nothing = self._nothing(state)
+        if size not in self._programs:
+            # In this thread, as options of JAX that a `with` statement sets hold in it alone.
+            nowhere = np.int32(0)
+            lowered = self._measure_rows.lower(state, stack, nowhere, nowhere, nothing)
+            self._programs[size] = lowered.compile()
+        program = self._programs[size]
+        return lambda first, end: program(state, stack, first, end, nothing)
 
     def _at_once(self, state: State) -> int:
         """How many examples to measure at once, at most; found at the first call."""
