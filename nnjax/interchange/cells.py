@@ -12,6 +12,33 @@ from nnjax.layers.cells import GRUCell, LSTMCell, SimpleCell
 Arrays = Mapping[str, np.ndarray]
 
 
+def check_layers(recurrent: Any, library: str) -> None:
+    """Refuses a module that has more than the other library's layers.
+
+    Raises:
+      UserError: it normalises the outputs of its layers.
+    """
+    if recurrent.layer_norm:
+        raise UserError(
+            f"{library}'s layers have no layer normalisation: set layer_norm to False to exchange "
+            "weights with it"
+        )
+
+
+def check_all_used(given: Iterable[str], used: Iterable[str]) -> None:
+    """Refuses weights that nothing would be done with.
+
+    Raises:
+      UserError: names them.
+    """
+    left = sorted(set(given) - set(used))
+    if left:
+        raise UserError(
+            f"there are weights of other layers, {', '.join(left)}: give the module the layers and "
+            "the direction that they have"
+        )
+
+
 def check_cell(cell: Any, library: str, activations: Iterable[str] = ("tanh", "relu")) -> None:
     """Refuses a cell that the other library does not have.
 

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from nnjax.errors import UserError
-from nnjax.interchange.cells import biases_in, biases_out, check_cell, checked_shape, of_layer
+from nnjax.interchange.cells import (
+    biases_in,
+    biases_out,
+    check_all_used,
+    check_cell,
+    check_layers,
+    checked_shape,
+    of_layer,
+)
 from nnjax.layers.cells import GRUCell
 from nnjax.layers.recurrent import Recurrent
 
@@ -32,6 +40,7 @@ def from_keras(
     """
     cell = recurrent.cell
     check_cell(cell, "Keras")
+    check_layers(recurrent, "Keras")
     if len(layers) != recurrent.layers:
         raise UserError(
             f"there are weights of {len(layers)} layers for a module of {recurrent.layers}"
@@ -62,6 +71,8 @@ def to_keras(recurrent: Recurrent, params: Mapping[str, Any]) -> list[list[np.nd
       UserError: Keras has no such cell, or the parameters are another module's.
     """
     check_cell(recurrent.cell, "Keras")
+    check_layers(recurrent, "Keras")
+    check_all_used(params, [f"{way}{layer}" for layer, way in recurrent.layer_directions()])
     layers: list[list[np.ndarray]] = [[] for _ in range(recurrent.layers)]
     for layer, way in recurrent.layer_directions():
         layers[layer - 1] += _out(recurrent.cell, of_layer(params, f"{way}{layer}"))

@@ -10,7 +10,9 @@ from nnjax.interchange.cells import (
     Arrays,
     biases_in,
     biases_out,
+    check_all_used,
     check_cell,
+    check_layers,
     checked_shape,
     of_layer,
 )
@@ -32,7 +34,8 @@ def from_torch(recurrent: Recurrent, state: Arrays) -> dict[str, dict[str, np.nd
       ``params``, for ``recurrent.apply({"params": params}, ...)``.
 
     Raises:
-      UserError: a weight is missing or of another shape, or PyTorch has no such cell.
+      UserError: a weight is missing, of another shape or of another layer, or PyTorch has no such
+        cell.
     """
     cell = recurrent.cell
     _check(recurrent)
@@ -49,6 +52,9 @@ def from_torch(recurrent: Recurrent, state: Arrays) -> dict[str, dict[str, np.nd
         ]
         params[name] = {"kernel": kernel.T, "recurrent_kernel": again.T}
         params[name] |= biases_in(cell, f"bias_hh_{suffix}", *biases)
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    known = {f"{kind}_{suffix}" for kind in kinds for _, suffix in _names(recurrent)}
+    check_all_used((name for name in state if name.startswith(kinds)), known)
     return params
 
 
@@ -66,6 +72,7 @@ def to_torch(recurrent: Recurrent, params: Mapping[str, Any]) -> dict[str, np.nd
       UserError: PyTorch has no such cell, or the parameters are another module's.
     """
     _check(recurrent)
+    check_all_used(params, [name for name, _ in _names(recurrent)])
     state = {}
     for name, suffix in _names(recurrent):
         layer = of_layer(params, name)
@@ -80,6 +87,7 @@ def to_torch(recurrent: Recurrent, params: Mapping[str, Any]) -> dict[str, np.nd
 def _check(recurrent: Recurrent) -> None:
     cell = recurrent.cell
     check_cell(cell, "PyTorch")
+    check_layers(recurrent, "PyTorch")
     if isinstance(cell, GRUCell) and cell.reset != "after":
         raise UserError("PyTorch's GRU resets after the product: set the cell's reset to 'after'")
     if recurrent.direction == "backward":

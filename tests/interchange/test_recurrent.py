@@ -100,3 +100,27 @@ def test_cells_that_the_others_do_not_have_are_refused():
         to_torch(Recurrent(GRUCell(5, reset="before")), {})
     with pytest.raises(UserError, match="backwards alone"):
         to_torch(Recurrent(GRUCell(5), direction="backward"), {})
+
+
+def test_weights_of_other_layers_are_not_dropped():
+    one, two = Recurrent(LSTMCell(5)), Recurrent(LSTMCell(5), layers=2)
+    both = Recurrent(LSTMCell(5), direction="bidirectional")
+    for more, name in ((two, "weight_ih_l1"), (both, "weight_ih_l0_reverse")):
+        with pytest.raises(UserError, match=rf"weights of other layers, .*{name}"):
+            from_torch(one, to_torch(more, drawn(more)))
+        for give in (to_torch, to_keras):
+            with pytest.raises(UserError, match=r"weights of other layers, (forward2|backward1):"):
+                give(one, drawn(more))
+
+
+def test_layers_that_normalise_are_not_those_of_others():
+    normed = Recurrent(LSTMCell(5), layer_norm=True)
+    plain = Recurrent(LSTMCell(5))
+    params = drawn(normed)
+    for give in (to_torch, to_keras):
+        with pytest.raises(UserError, match="no layer normalisation: set layer_norm to False"):
+            give(normed, params)
+    with pytest.raises(UserError, match="no layer normalisation"):
+        from_torch(normed, to_torch(plain, drawn(plain)))
+    with pytest.raises(UserError, match="no layer normalisation"):
+        from_keras(normed, to_keras(plain, drawn(plain)))
