@@ -23,7 +23,7 @@ from nnjax.training.progress import Progress, result_table
 from nnjax.training.runs import Run
 
 LENGTH = 200
-"""Words, or characters, of a sample."""
+"""Words, or characters, of a sample; fewer where the model has learned fewer positions."""
 
 TEMPERATURE = 0.8
 
@@ -38,7 +38,11 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     with Progress.of(training, data, quiet=quiet) as progress:
 
         def observe(learner: Any, state: State, step: int) -> None:
-            text = sample(learner, state, vocabulary)
+            try:
+                text = sample(learner, state, vocabulary)
+            except UserError as error:
+                progress.note(f"step {step:,} writes nothing: {error}")
+                return
             run.write_sample(step, text)
             progress.note(f"step {step:,} writes: {text!r}")
 
@@ -57,12 +61,18 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
 
 
 def sample(learner: Any, state: State, vocabulary: Vocabulary) -> str:
-    """A text that the model writes from nothing."""
+    """A text that the model writes from nothing.
+
+    Raises:
+      UserError: the model reads texts but writes none.
+    """
+    model = learner.model
+    bounded = getattr(model, "positions", None) == "learned"
     written = generate(
-        learner.model,
+        model,
         {"params": evaluation_params(learner, state)},
         [[]],
-        LENGTH,
+        min(LENGTH, model.length) if bounded else LENGTH,
         sampling=Sampling(TEMPERATURE),
     )
     return vocabulary.decode_text(written[0])

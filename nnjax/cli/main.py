@@ -4,6 +4,7 @@ Nothing heavy is imported here: ``nnjax --help`` must answer at once.
 """
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -73,6 +74,10 @@ def guarded(action: Callable[[], int]) -> int:
     """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _leave_out_closed_loops
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Of a text in letters that the terminal does not have, the rest is still of use.
+            stream.reconfigure(errors="replace")
     try:
         status = action()
         if sys.stdout is not None:  # As it is where the shell has closed it.
@@ -90,6 +95,9 @@ def guarded(action: Callable[[], int]) -> int:
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        _complain(f"there is not enough memory ({error}); ask for less at once")
+        return 1
     except OSError as error:
         what = error.strerror or str(error)
         _complain(f"{what}: {error.filename}" if error.filename else what)

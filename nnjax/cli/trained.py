@@ -1,5 +1,6 @@
 """What the commands that use a trained model share: opening it, without its data where possible."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +52,10 @@ def read_lines() -> list[str]:
         raise UserError("there is no standard input; pipe text in, a line each")
     if sys.stdin.isatty():
         warn("reading standard input; end it with Ctrl-D")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # whatever the locale
     try:
-        text = sys.stdin.read()
+        text = sys.stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UserError(
             f"standard input is not UTF-8: byte {error.object[error.start]:#04x} at offset "

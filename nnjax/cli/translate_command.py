@@ -1,7 +1,7 @@
 """``nnjax translate RUN``: the lines of standard input, translated."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -29,7 +29,7 @@ def translate(
       length: the most words of a translation.
       attention: a folder to draw into, for each sentence, which words were attended to.
     """
-    from nnjax.generation.translation import translate as write
+    from nnjax.generation.translation import translate_to_ids
 
     trained = open_trained(run)
     check_encoder_decoder(trained)
@@ -41,7 +41,7 @@ def translate(
     lines = read_lines()
     for first in range(0, len(lines), BATCH):
         some = lines[first : first + BATCH]
-        found = write(
+        found = translate_to_ids(
             trained.learner.model,
             trained.variables,
             some,
@@ -51,10 +51,11 @@ def translate(
             beams=beams,
             length_penalty=length_penalty,
         )
-        print("\n".join(found), flush=True)
+        print("\n".join(map(trained.data.target_vocabulary.decode_text, found)), flush=True)
         if attention is not None:
             for number, (source, target) in enumerate(zip(some, found, strict=True), first + 1):
-                _draw(trained, source, target, attention / f"{number}.png")
+                if source.strip():
+                    _draw(trained, source, target, attention / f"{number}.png")
 
 
 def check_encoder_decoder(trained: Trained) -> None:
@@ -72,7 +73,7 @@ def check_encoder_decoder(trained: Trained) -> None:
         )
 
 
-def _draw(trained: Trained, source: str, target: str, path: Path) -> None:
+def _draw(trained: Trained, source: str, target: Any, path: Path) -> None:
     """Draws the attention between a sentence and its translation."""
     from nnjax.figures.attention import draw_attention
     from nnjax.figures.style import save

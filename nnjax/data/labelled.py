@@ -1,5 +1,6 @@
 """Texts with labels: topics, sentiments."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,10 +136,17 @@ def _numbering(
     if names is None:
         distinct = set(labels)
         numbers = all(label.isdecimal() for label in distinct)
-        names = tuple(sorted(distinct, key=int) if numbers else sorted(distinct))
+        names = tuple(sorted(distinct, key=_number) if numbers else sorted(distinct))
+    elif len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise UserError(f"the class '{twice}' is listed twice; name each class once")
     elif not set(names).intersection(labels):
         return names, {str(place + 1): place for place in range(len(names))}
     return names, {name: place for place, name in enumerate(names)}
+
+
+def _number(label: str) -> tuple[int, str]:
+    return int(label), label
 
 
 def _targets(labels: Sequence[str], places: Mapping[str, int], split: str) -> np.ndarray:

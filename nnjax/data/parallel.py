@@ -152,8 +152,8 @@ class ParallelText(Sequences):
         for split, stems in found.items():
             if len(stems) > 1:
                 names = ", ".join(stem.name for stem in stems)
-                option = "; choose with --data.test-file" if split == "test" else ""
-                raise UserError(f"the folder {path} has several {split} files, {names}{option}")
+                choose = "choose with --data.test-file" if split == "test" else "leave one there"
+                raise UserError(f"the folder {path} has several {split} files, {names}; {choose}")
         return {split: stems[0] for split, stems in found.items() if stems}
 
     def _stems(self, folder: Path, beginnings: tuple[str, ...]) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.text_files import library_paths, read_text
+from nnjax.data.text_files import library_paths
 from nnjax.data.vocabulary import UNKNOWN, Vocabulary
 from nnjax.errors import UserError
 from nnjax.traced import check_number
@@ -95,13 +95,23 @@ class PythonCode:
 
     def _tagged_files(self) -> Iterator[tuple[str, np.ndarray]]:
         """The text and the kinds of every file that Python can read."""
-        for path in library_paths() if self.path is None else sorted(self.path.rglob("*.py")):
-            text = read_text(path)
+        for path in library_paths() if self.path is None else _paths(self.path):
             try:
+                with tokenize.open(path) as file:
+                    text = file.read()
                 kinds = kinds_of(text)
-            except (tokenize.TokenError, SyntaxError):
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror}") from None
+            except (tokenize.TokenError, SyntaxError, UnicodeError):
                 continue
             yield text, kinds
+
+
+def _paths(folder: Path) -> list[Path]:
+    paths = sorted(folder.rglob("*.py"))
+    if not paths:
+        raise UserError(f"{folder} is no folder with files *.py; give one with --data.path")
+    return paths
 
 
 def kinds_of(text: str) -> np.ndarray:

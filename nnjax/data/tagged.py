@@ -11,6 +11,7 @@ from nnjax.data.padding import encode_padded, longest, objects
 from nnjax.data.sequences import Sequences
 from nnjax.data.text_files import read_text
 from nnjax.data.vocabulary import Vocabulary
+from nnjax.data.words import Tokeniser
 from nnjax.errors import UserError
 from nnjax.traced import check_number
 
@@ -33,6 +34,11 @@ class TaggedText(Sequences):
 
     path: Path = Path("tagged.txt")
     maximum_length: int | None = None
+
+    @property
+    def tokeniser(self) -> Tokeniser:
+        """Cuts a sentence at white space: the files say what a word is."""
+        return Tokeniser("spaces", self.lower_case)
 
     def load(self) -> Dataset | Bucketed:
         """Inputs (n, longest) ids of words, targets (n, longest) of tags, both padded with -1.

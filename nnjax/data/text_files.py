@@ -58,10 +58,15 @@ def read_texts(path: Path, files: str, encoding: str = "utf-8") -> str:
     """
     paths = [path]
     if path.is_dir():
-        paths = sorted(found for found in path.rglob(files) if found.is_file())
+        try:
+            paths = sorted(found for found in path.rglob(files) if found.is_file())
+        except (NotImplementedError, ValueError):
+            raise UserError(
+                f"'{files}' is no pattern of files in {path}; give one like *.txt with --data.files"
+            ) from None
         if not paths:
             raise UserError(f"{path} holds no files {files}; give a pattern with --data.files")
-    text = "".join(read_text(one, encoding) for one in paths)
+    text = _join([read_text(one, encoding) for one in paths])
     if not text.strip():
         raise UserError(f"{path} holds no text")
     return text
@@ -73,7 +78,13 @@ def library_text() -> str:
     Raises:
       UserError: this Python has come without sources.
     """
-    return "".join(map(read_text, library_paths()))
+    return _join(list(map(read_text, library_paths())))
+
+
+def _join(texts: list[str]) -> str:
+    """One text of several, none of which goes on in the last line of the one before."""
+    ended = [text if text.endswith("\n") else f"{text}\n" for text in texts[:-1]]
+    return "".join([*ended, texts[-1]])
 
 
 def library_paths() -> list[Path]:

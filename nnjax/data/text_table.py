@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +73,13 @@ def _rows(path: Path, delimiter: str, encoding: str) -> list[tuple[int, list[str
     reader = csv.reader(
         io.StringIO(read_text(path, encoding), newline=""), delimiter=delimiter, strict=True
     )
+    limit = csv.field_size_limit(sys.maxsize)
     try:
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
         raise UserError(f"line {reader.line_num} of {path} cannot be read: {error}") from None
+    finally:
+        csv.field_size_limit(limit)
     if not rows:
         raise UserError(f"{path} holds no rows")
     return rows

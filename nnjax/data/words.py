@@ -1,16 +1,19 @@
 """Words: how a text is cut into the words of a vocabulary, and how words are put together again."""
 
+import functools
 import re
 import string
+import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["characters", "words", "recipe"]
+Level = Literal["characters", "words", "spaces", "recipe"]
 
-WORD = re.compile(r"\n|\w+(?:['\u2019-]\w+)*|[^\w\s]")
-"""A newline; letters and digits, also round an apostrophe or hyphen; one mark of punctuation."""
+JOINERS = "\u200c\u200d"
+"""Shape the letters beside them, in Indic scripts and Arabic."""
 
 CLOSING = frozenset(".,;:!?)]}%…”\n")
 """No space is written before these."""
@@ -25,7 +28,8 @@ class Tokeniser:
 
     Attributes:
       level: "characters" takes every character as a word; "words" cuts at white space and round
-        punctuation, a newline being a word; "recipe" is :func:`recipe_words`.
+        punctuation, a newline being a word; "spaces" cuts at white space alone; "recipe" is
+        :func:`recipe_words`.
       lower_case: makes all letters small before.
     """
 
@@ -38,15 +42,32 @@ class Tokeniser:
             text = text.lower()
         if self.level == "characters":
             return text
-        return WORD.findall(text) if self.level == "words" else recipe_words(text)
+        if self.level == "spaces":
+            return text.split()
+        return _pattern().findall(text) if self.level == "words" else recipe_words(text)
 
     def join(self, words: Iterable[str]) -> str:
         """Puts words together as a text that reads well; of characters, exactly."""
         if self.level == "characters":
             return "".join(words)
+        if self.level == "spaces":
+            return " ".join(words)
         if self.level == "recipe":
             return " ".join(words).replace(" \n", "\n").replace("\n ", "\n")
         return _write(words)
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    """A newline; letters and digits, also round an apostrophe or hyphen; a mark of punctuation.
+
+    The accents and vowel signs that Unicode has as characters of their own belong to the letter
+    before them.
+    """
+    signs = [chr(code) for code in range(sys.maxunicode + 1)]
+    signs = "".join(sign for sign in signs if unicodedata.category(sign) in ("Mn", "Mc"))
+    letter = rf"[\w{signs}{JOINERS}]"
+    return re.compile(rf"\n|{letter}+(?:['\u2019-]{letter}+)*|[^\w\s]")
 
 
 def _write(words: Iterable[str]) -> str:

@@ -96,7 +96,7 @@ def _classifier_figures(
     assert data.classes is not None
     title = f"{run.name}, {split}"
     shape = _shape(data)
-    if isinstance(data, Dataset) and shape == (2,):
+    if isinstance(data, Dataset) and shape == (2,) and data.vocabulary is None:
         yield "decision_boundary", _decision_boundary(result, data, run.name)
     counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(data.classes)))
     accuracy = np.trace(counts) / max(counts.sum(), 1)

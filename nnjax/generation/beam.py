@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.errors import UserError
 from nnjax.traced import check_number
 
 IMPOSSIBLE = -1e9
@@ -49,10 +50,14 @@ def beam_search(
       (batch, beams), -1e9 where fewer were found.
 
     Raises:
-      UserError: the number of hypotheses or words is not positive.
+      UserError: the number of hypotheses or words is not positive, the length penalty is negative
+        or not finite, or there is no source.
     """
     check_number("number of beams", beams, at_least=1)
     check_number("number of words to write", length, at_least=1)
+    check_number("length penalty", length_penalty, at_least=0, below=float("inf"))
+    if not len(source):
+        raise UserError("there is no source to answer; give at least one")
     source, penalty = jax.device_put(source), jax.device_put(np.float32(length_penalty))
     found = _search(model, variables, source, penalty, length, start, end, beams)
     ids, scores = jax.device_get(found)

@@ -124,6 +124,8 @@ def _write(
     """Runs the loop chunk by chunk; ``begin(variables=..., first=..., seed=...)`` starts it."""
     length, seed, sampling, end, chunk, callback = writing
     check_number("number of words to write", length, at_least=1)
+    check_number("number of words in a chunk", chunk, at_least=1)
+    check_number("seed", seed, at_least=0, below=2**32)
     if not hasattr(model, "advance"):
         raise UserError(f"a {type(model).__name__} cannot generate; give a model that has advance")
     given = np.array([len(prompt) for prompt in prompts])
@@ -133,7 +135,9 @@ def _write(
     for row, prompt in zip(forced, prompts, strict=True):
         row[: len(prompt) - 1] = prompt[1:]
     first = np.array([prompt[0] for prompt in prompts], np.int32)
-    loop = begin(variables=variables, first=jax.device_put(first), seed=jax.device_put(seed))
+    loop = begin(
+        variables=variables, first=jax.device_put(first), seed=jax.device_put(np.uint32(seed))
+    )
     written = np.full((len(prompts), length), -1, np.int32)
     for begun in range(0, steps, chunk):
         column = jax.device_put(forced[:, begun : begun + chunk])

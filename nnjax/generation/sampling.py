@@ -44,7 +44,8 @@ class Sampling:
         logits = logits.astype(jnp.float32)
         if self.temperature == 0:
             return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        logits = logits / self.temperature
+        # The largest becomes 0, which no temperature makes infinite.
+        logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
         if self.top_p is not None:

@@ -13,7 +13,7 @@ from nnjax.generation.beam import beam_search
 from nnjax.generation.generate import answer
 
 
-def translate(
+def translate_to_ids(
     model: nn.Module,
     variables: Any,
     sentences: Sequence[str],
@@ -23,8 +23,8 @@ def translate(
     length: int = 100,
     beams: int = 4,
     length_penalty: float = 0.6,
-) -> list[str]:
-    """Translates sentences, all at once.
+) -> np.ndarray:
+    """Translates sentences, all at once, to ids of the target's words.
 
     Args:
       model: an encoder-decoder.
@@ -37,27 +37,43 @@ def translate(
       length_penalty: of the beam search.
 
     Returns:
-      n texts.
+      int32 (n, length), negative from the end on.
 
     Raises:
-      UserError: a word is unknown and the vocabulary has no ``<unknown>``.
+      UserError: a word is unknown and the vocabulary has no ``<unknown>``, or an option is not in
+        its range.
     """
     start, end = _ends(target_vocabulary)
     source = encode_texts(vocabulary, sentences)
     if beams == 1:
-        ids = answer(model, variables, source, length, start=start, end=end)
-    else:
-        found, _ = beam_search(
-            model,
-            variables,
-            source,
-            length,
-            start=start,
-            end=end,
-            beams=beams,
-            length_penalty=length_penalty,
-        )
-        ids = found[:, 0]
+        return answer(model, variables, source, length, start=start, end=end)
+    found, _ = beam_search(
+        model,
+        variables,
+        source,
+        length,
+        start=start,
+        end=end,
+        beams=beams,
+        length_penalty=length_penalty,
+    )
+    return found[:, 0]
+
+
+def translate(
+    model: nn.Module,
+    variables: Any,
+    sentences: Sequence[str],
+    vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    **options: Any,
+) -> list[str]:
+    """Translates sentences, all at once: :func:`translate_to_ids` as texts.
+
+    Returns:
+      n texts.
+    """
+    ids = translate_to_ids(model, variables, sentences, vocabulary, target_vocabulary, **options)
     return [target_vocabulary.decode_text(row) for row in ids]
 
 
@@ -65,11 +81,19 @@ def attention_of(
     model: Any,
     variables: Any,
     source: str,
-    target: str,
+    target: np.ndarray,
     vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """What each word of a translation attended to.
+
+    Args:
+      model: an encoder-decoder with attention.
+      variables: of the model.
+      source: a sentence of at least one word.
+      target: ids of its translation, as :func:`translate_to_ids` gives them.
+      vocabulary: of the source.
+      target_vocabulary: of the target.
 
     Returns:
       Weights (words of the target and the end, words of the source), and the words of the source
@@ -80,7 +104,7 @@ def attention_of(
     """
     start, end = _ends(target_vocabulary)
     read = encode_texts(vocabulary, [source])
-    written = target_vocabulary.encode_text(target)
+    written = target[target >= 0]
     inputs = {"source": read, "target": np.append(np.int32(start), written)[None]}
     weights = jax.jit(lambda inputs: model.apply(variables, inputs, method="attention_weights"))
     words = list(vocabulary.tokeniser.split(source))

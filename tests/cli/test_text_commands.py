@@ -149,3 +149,99 @@ def test_input_that_is_empty_or_not_text_is_refused(fruits, monkeypatch, capsys)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"apple\xff"), "utf-8"))
     assert main(["classify", str(fruits.directory)]) == 1
     assert "byte 0xff at offset 5" in capsys.readouterr().err
+
+
+def test_any_seed_of_training_writes(verses, capsys):
+    assert main(["generate", str(verses.directory), "--length", "5", "--seed", "3000000000"]) == 0
+    assert main(["generate", str(verses.directory), "--length", "5", "--seed", "-1"]) == 1
+    assert "seed" in capsys.readouterr().err
+
+
+def test_more_text_than_memory_is_refused_in_a_sentence(verses, capsys):
+    assert main(["generate", str(verses.directory), "--length", str(10**14)]) == 1
+    assert "there is not enough memory (" in capsys.readouterr().err
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line(monkeypatch):
+    given(monkeypatch, "\ufeffapple\npear\n")
+    assert read_lines() == ["apple", "pear"]
+
+
+def test_standard_input_is_utf_8_whatever_the_locale(monkeypatch):
+    ascii_only = io.TextIOWrapper(io.BytesIO("käse\n".encode()), encoding="ascii")
+    monkeypatch.setattr(sys, "stdin", ascii_only)
+    assert read_lines() == ["käse"]
+
+
+def test_letters_that_the_terminal_lacks_stop_nothing(fruits, monkeypatch):
+    given(monkeypatch, "äpple\n")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["classify", str(fruits.directory)]) == 0
+    assert shown.getvalue().endswith(b"\t?pple\n")
+
+
+def test_an_unknown_word_is_drawn_as_the_word_that_was_written(sums, monkeypatch, tmp_path):
+    """The ids that were written are drawn: cut out of the text again they may be others."""
+    from nnjax.generation import translation
+
+    drawn = []
+    attend = translation.attention_of
+    monkeypatch.setattr(
+        translation, "attention_of", lambda *words: drawn.append(attend(*words)) or drawn[-1]
+    )
+    monkeypatch.setattr(
+        translation, "translate_to_ids", lambda *words, **_: np.array([[1, 2, -1], [2, -1, -1]])
+    )
+    given(monkeypatch, "3+4\n\n")
+    assert main(["translate", str(sums.directory), "--attention", str(tmp_path)]) == 0
+    ((weights, source, written),) = drawn  # nothing of the empty line
+    assert (weights.shape, source, len(written)) == ((3, 3), ["3", "+", "4"], 3)
+
+
+CONFIG = """
+from pathlib import Path
+
+from nnjax.data import Recipes, Text
+from nnjax.layers.cells import GRUCell
+from nnjax.layers.recurrent import Recurrent
+from nnjax.learners import Supervised
+from nnjax.models import LanguageModel, Transformer
+from nnjax.training import Experiment, Training
+
+config = Experiment(
+    data={data},
+    learner=Supervised({model}),
+    training=Training(epochs=2, batch_size=20),
+    script="text",
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "written"),
+    [
+        # Of the 200 characters of a sample it can write as many as it has learned positions for.
+        (
+            "Transformer(1, 2, 8, positions='learned', length=40)",
+            "Text(path=Path({path!r}), length=40, test=0.0)",
+            2,
+        ),
+        # It reads both ways, and so writes nothing.
+        (
+            "LanguageModel(Recurrent(GRUCell(4), direction='bidirectional'), last_only=True)",
+            "Recipes(path=Path({path!r}), length=5, minimum_count=1)",
+            0,
+        ),
+    ],
+)
+def test_what_a_model_cannot_write_ends_no_training(tmp_path, capsys, model, data, written):
+    path = tmp_path / "verse.txt"
+    path.write_text(VERSE * 20)
+    config = tmp_path / "mine.py"
+    config.write_text(CONFIG.format(data=data.format(path=str(path)), model=model))
+    arguments = ["--run-dir", str(tmp_path / "run")]
+    assert main(["train", str(config), *arguments]) == 0, capsys.readouterr().err
+    run = Run.open(tmp_path / "run")
+    assert run.status == "finished"
+    assert len(list((tmp_path / "run").rglob("samples/*"))) == written

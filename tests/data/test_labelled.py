@@ -147,3 +147,21 @@ def test_bad_folders_are_refused(write, tmp_path):
     (tmp_path / "neg" / "1.txt").unlink()
     with pytest.raises(UserError, match="neg holds no texts"):
         LabelledText(tmp_path).load()
+
+
+def test_labels_that_are_equal_as_numbers_have_an_order(write):
+    path = write("train.csv", "\n".join(f"{one},text" for one in ("1", "01", "2", "001")))
+    assert LabelledText(path=path, validation=0, test=0).load().classes == ("001", "01", "1", "2")
+
+
+def test_a_class_is_listed_once(write, tmp_path):
+    write("train.csv", ROWS)
+    write("classes.txt", "fruit\ntree\nfruit\n")
+    with pytest.raises(UserError, match="the class 'fruit' is listed twice"):
+        LabelledText(path=tmp_path).load()
+
+
+def test_a_long_text_fits_into_a_cell(write):
+    path = write("train.csv", f"1,{'a ' * 100_000}\n2,b\n")
+    data = LabelledText(path=path, validation=0, test=0, maximum_length=5).load()
+    assert data.split("train")["inputs"].shape == (2, 5)

@@ -67,3 +67,19 @@ def test_the_standard_library_is_there():
     assert data.size("train") == 50
     present = data.split("train")["targets"]
     assert len(np.unique(present[present >= 0])) >= 6
+
+
+def test_a_folder_without_code_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(UserError, match=r"is no folder with files \*\.py; give one with"):
+            PythonCode(path=folder).load()
+
+
+def test_a_file_says_its_own_encoding(tmp_path):
+    latin = '# -*- coding: latin-1 -*-\nname = "café"\n'
+    (tmp_path / "a.py").write_bytes(latin.encode("latin-1"))
+    (tmp_path / "b.py").write_bytes(b"name = '\xff'\n")  # Python cannot read it either.
+    sizes = {"train": 3, "validation": 0, "test": 0}
+    data = PythonCode(path=tmp_path, length=8, minimum_count=1, **sizes).load()
+    words = data.vocabulary.decode(np.concatenate(data.split("train")["inputs"]))
+    assert "".join(words) == latin[:24]

@@ -59,3 +59,11 @@ def test_bad_files_are_refused(write, text, options, message):
 def test_a_folder_without_training_sentences_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"has no file train\.txt"):
         TaggedText(tmp_path).load()
+
+
+def test_a_sentence_is_cut_into_the_words_of_the_file(write):
+    """Not at the marks within them: a tag belongs to each."""
+    path = write("train.txt", "The DT\nU.S. NNP\nis VBZ\n. .\n")
+    vocabulary = TaggedText(path).load().vocabulary
+    assert vocabulary.tokeniser.split("The U.S. is .") == ["The", "U.S.", "is", "."]
+    assert set(vocabulary.words) == {"<unknown>", "The", "U.S.", "is", "."}

@@ -47,7 +47,7 @@ def test_the_files_of_a_folder_follow_in_order_of_their_names(tmp_path):
     (tmp_path / "sub").mkdir()
     for name, text in {"b.txt": "B", "a.txt": "A", "sub/c.txt": "C", "d.md": "D"}.items():
         (tmp_path / name).write_text(text)
-    assert read_texts(tmp_path, "*.txt") == "ABC"
+    assert read_texts(tmp_path, "*.txt") == "A\nB\nC"
     assert read_texts(tmp_path, "*.md") == "D"
 
 
@@ -61,3 +61,11 @@ def test_the_library_s_sources_are_a_text_on_every_machine(tmp_path, monkeypatch
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="has no source files; give a text"):
         library_text()
+
+
+def test_files_that_end_in_no_newline_run_into_no_other(tmp_path):
+    for name, text in {"a.txt": "hello big", "b.txt": "world\n", "c.txt": "hello"}.items():
+        (tmp_path / name).write_text(text)
+    assert read_texts(tmp_path, "*.txt") == "hello big\nworld\nhello"
+    with pytest.raises(UserError, match=r"'/x/\*\.txt' is no pattern of files in .*; give one"):
+        read_texts(tmp_path, "/x/*.txt")

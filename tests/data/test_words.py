@@ -17,12 +17,20 @@ from nnjax.data.words import Tokeniser
         ("the man's T-shirt", ["the", "man's", "T-shirt"]),
         ("a  b\n\nc\t", ["a", "b", "\n", "\n", "c"]),
         ("weiße Männer.", ["weiße", "Männer", "."]),
+        ("हिन्दी भाषा।", ["हिन्दी", "भाषा", "।"]),
+        ("cafe\u0301 noir", ["cafe\u0301", "noir"]),
         ("-x- 'y'", ["-", "x", "-", "'", "y", "'"]),
         ("", []),
     ],
 )
 def test_words_are_cut_at_space_and_round_punctuation(text, expected):
     assert Tokeniser("words").split(text) == expected
+
+
+def test_words_between_spaces_are_left_whole():
+    tokeniser = Tokeniser("spaces", lower_case=True)
+    assert tokeniser.split(" The U.S.\tand/or 1,000 ") == ["the", "u.s.", "and/or", "1,000"]
+    assert tokeniser.join(["the", "u.s.", "."]) == "the u.s. ."
 
 
 def test_characters_are_the_text_itself():

@@ -4,12 +4,14 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.data import Circles, Dataset, Digits
+from nnjax.data import Circles, Dataset, Digits, Vocabulary
 from nnjax.figures import draw_report, predict
 from nnjax.figures.prediction import class_indices, flat, predict_with_targets
+from nnjax.layers.cells import GRUCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.metrics import confusion_matrix
-from nnjax.models import MLP
+from nnjax.models import MLP, SequenceClassifier
 from nnjax.optimizers import SGD
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.runs import Run
@@ -117,3 +119,16 @@ def test_confusions_agree_with_the_accuracy(tmp_path):
 def test_class_indices_of_every_form_of_target():
     for targets in (np.array([1, 0]), np.array([[0, 1], [1, 0]]), np.array([[1.0], [0.0]])):
         np.testing.assert_array_equal(class_indices(targets), [1, 0])
+
+
+def test_texts_of_two_words_are_no_points_of_the_plane(tmp_path):
+    vocabulary = Vocabulary(("a", "b"))
+    ids = np.array([[0, 1], [1, 0]] * 40, np.int32)
+    split = {"inputs": ids, "targets": ids[:, 0]}
+    data = Dataset({"train": split, "test": split}, ("a", "b"), None, vocabulary=vocabulary)
+    model = SequenceClassifier(Recurrent(GRUCell(3)))
+    learner = Supervised(model=model, optimizer=SGD(learning_rate=0.1))
+    experiment = Experiment(data=Circles(), learner=learner, training=TRAINING)
+    run = Run.create("tiny", experiment, root=tmp_path)
+    result = fit(learner, data, TRAINING, run=run)
+    assert drawn(draw_report(result, data, run), run) == ["learning_curves", "confusion_matrix"]

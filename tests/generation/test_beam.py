@@ -112,3 +112,14 @@ def test_more_beams_than_sequences():
 def test_no_beam_is_refused(trained):
     with pytest.raises(UserError, match="number of beams must be at least 1, not 0"):
         beam_search(*trained, SOURCE, 3, start=START, end=END, beams=0)
+
+
+@pytest.mark.parametrize("penalty", [float("nan"), float("inf"), -1.0])
+def test_a_length_penalty_that_ranks_nothing_is_refused(trained, penalty):
+    with pytest.raises(UserError, match="length penalty"):
+        beam_search(*trained, SOURCE, LENGTH, start=START, end=END, length_penalty=penalty)
+
+
+def test_no_source_at_all_is_refused(trained):
+    with pytest.raises(UserError, match="there is no source to answer"):
+        beam_search(*trained, SOURCE[:0], LENGTH, start=START, end=END)

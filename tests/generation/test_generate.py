@@ -173,3 +173,14 @@ def test_a_population_writes_under_vmap():
 def test_what_cannot_be_is_refused(model, prompts, length, message):
     with pytest.raises(UserError, match=message):
         generate(model, fitted(model), prompts, length)
+
+
+def test_seeds_are_those_of_training():
+    model = MODELS["recurrent"]
+    variables = fitted(model)
+    assert generate(model, variables, [[1]], 3, seed=2**32 - 1).shape == (1, 3)
+    for seed in (-1, 2**32):
+        with pytest.raises(UserError, match="seed"):
+            generate(model, variables, [[1]], 3, seed=seed)
+    with pytest.raises(UserError, match="number of words in a chunk"):
+        generate(model, variables, [[1]], 3, chunk=0)

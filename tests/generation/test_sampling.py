@@ -83,3 +83,9 @@ def test_no_temperature_is_greedy():
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         Sampling(**options)
+
+
+def test_the_smallest_temperature_takes_the_likeliest():
+    logits = 30 * jax.random.normal(jax.random.key(0), (20, 9))
+    keys = jax.random.split(jax.random.key(1), 20)
+    np.testing.assert_array_equal(Sampling(1e-40)(keys, logits), Sampling(0)(keys, logits))
