@@ -128,7 +128,13 @@ def sequence_accuracy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def top_k_accuracy(outputs: jax.Array, targets: jax.Array, k: int = 5) -> jax.Array:
-    """1 where the target is among the ``k`` largest outputs, else 0; shape (batch,)."""
+    """1 where the target is among the ``k`` largest outputs, else 0; shape (batch,).
+
+    A single output tells two classes apart, both of which are among the first two.
+    """
+    if outputs.shape[-1] == 1:
+        right = accuracy(outputs, targets)
+        return right if k == 1 else jnp.ones_like(right)
     _, best = jax.lax.top_k(outputs, min(k, outputs.shape[-1]))
     return jnp.any(best == _labels(targets, outputs)[..., None], axis=-1).astype(jnp.float32)
 

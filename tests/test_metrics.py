@@ -110,3 +110,9 @@ def test_a_sequence_is_right_where_all_of_it_is():
     said = jnp.array([[0, 1, 2], [0, 1, 1], [0, 1, 0], [1, 1, 0]])
     right = metrics.sequence_accuracy(jax.nn.one_hot(said, 3), targets)
     np.testing.assert_array_equal(right, [1, 0, 1, 0])
+
+
+def test_a_single_output_is_right_among_the_first_two():
+    outputs, targets = jnp.array([[2.0], [-3.0], [0.1]]), jnp.array([1, 1, 0])
+    assert metrics.top_k_accuracy(outputs, targets).tolist() == [1, 1, 1]
+    assert metrics.top_k_accuracy(outputs, targets, 1).tolist() == [1, 0, 1]

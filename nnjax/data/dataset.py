@@ -153,6 +153,13 @@ class Dataset(Described):
         for name, one in shapes.items():
             if one != (first := next(iter(shapes.values()))):
                 raise UserError(f"split '{name}' has examples of {one}, the first split of {first}")
+        dtypes = {name: _dtypes(split["inputs"]) for name, split in self.splits.items()}
+        for name, one in dtypes.items():
+            if one != (first := next(iter(dtypes.values()))):
+                raise UserError(
+                    f"the inputs of split '{name}' are {', '.join(one)}, those of the first split "
+                    f"{', '.join(first)}; store them alike, as they are scaled by their type"
+                )
 
     def split(self, name: str) -> Batch:
         """The arrays of one split.
@@ -217,6 +224,11 @@ def _shapes(arrays: Batch) -> dict[str, tuple[int, ...]]:
     """The shape of one example."""
     leaves = jax.tree.leaves_with_path(one_of(arrays))
     return {path_name(path): one.shape for path, one in leaves}
+
+
+def _dtypes(inputs: Any) -> list[str]:
+    """The types of arrays, as JAX has them."""
+    return [str(jax.dtypes.canonicalize_dtype(leaf.dtype)) for leaf in jax.tree.leaves(inputs)]
 
 
 def library(*arrays: Any) -> Any:

@@ -60,6 +60,7 @@ class ImageFolder(ImageSplits):
 
     def spec(self) -> Spec:
         """The same without decoding images."""
+        self._check_size()
         stored, classes = find_images(Path(self.path))
         size = self.size or image_size(stored["train"]["inputs"][0])
         example = {
@@ -76,9 +77,8 @@ class ImageFolder(ImageSplits):
         Raises:
           UserError: none is given and they differ.
         """
+        self._check_size()
         if self.size is not None:
-            if min(self.size) < 1:
-                raise UserError(f"size={self.size} must be 1 pixel or more in height and width")
             return self.size
         first = splits["train"]["inputs"][0]
         size = image_size(first)
@@ -91,6 +91,10 @@ class ImageFolder(ImageSplits):
                         "images to one size with --data.size HEIGHT WIDTH"
                     )
         return size
+
+    def _check_size(self) -> None:
+        if self.size is not None and min(self.size) < 1:
+            raise UserError(f"size={self.size} must be 1 pixel or more in height and width")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def image_size(path: Path) -> tuple[int, int]:
     from PIL import ExifTags, Image
 
     with _sentences(str(path)), Image.open(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        # Of a TIFF, Pillow gives the size of the upright image.
+        turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         width, height = image.size
         return (width, height) if turned else (height, width)
 

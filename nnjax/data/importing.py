@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnjax.data.cifar10 import CLASSES, read_binaries
-from nnjax.data.dataset import Batch
+from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.idx import read_folder
 from nnjax.data.image_folder import SEED, find_images
 from nnjax.data.images import decode
@@ -69,7 +69,10 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
 def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
     """The examples of each split, images in files as their paths, and the names of the classes."""
     if source.is_file() or (source.is_dir() and _one_npz(source)):
-        return read_npz(_one_npz(source) or source)
+        stored, classes = read_npz(_one_npz(source) or source)
+        # Refuses arrays that do not fit each other, before anything is written.
+        Dataset(stored, classes, None)
+        return stored, classes
     if not source.is_dir():
         raise UserError(f"there is no folder {source}")
     if any(source.glob("train-images*")):

@@ -68,6 +68,9 @@ def read_npz(
         # NumPy takes what is no archive for a pickle, and says at length how to load that.
         why = "" if "pickle" in str(error) else f": {error}"
         raise UserError(f"{path} cannot be read as an npz file of numbers{why}") from None
+    for name, array in arrays.items():
+        if array.ndim == 0:
+            raise UserError(f"'{name}' of {path} is a single number, not an array of examples")
     pairs = {split: pair for split in NAMES if (pair := _find(arrays, split))}
     if "train" not in pairs:
         present = ", ".join(sorted(arrays)) or "nothing"
@@ -76,7 +79,13 @@ def read_npz(
             f"it holds {present}"
         )
     names = _class_names(arrays, path, classes)
-    is_regression = regression or arrays[pairs["train"][1]].dtype.kind == "f"
+    dtype = arrays[pairs["train"][1]].dtype
+    is_regression = regression or dtype.kind == "f"
+    if is_regression and not regression and names is not None:
+        raise UserError(
+            f"'{pairs['train'][1]}' of {path} is {dtype}, but the labels of classes must be "
+            "integers; store them so"
+        )
     if not is_regression and names is None:
         key = pairs["train"][1]
         labels = _flat(arrays[key])
@@ -106,7 +115,12 @@ def _class_names(
 ) -> tuple[str, ...] | None:
     if "class_names" not in arrays:
         return None if classes is None else numbered(classes)
-    names = tuple(str(name) for name in arrays["class_names"].ravel())
+    stored = arrays["class_names"].ravel()
+    if stored.dtype.kind == "S":
+        stored = np.char.decode(stored, "utf-8", "replace")
+    names = tuple(map(str, stored))
+    if len(set(names)) < len(names):
+        raise UserError(f"{path} names a class twice: {', '.join(names)}")
     if classes not in (None, len(names)):
         raise UserError(f"classes={classes}, but {path} names {len(names)}")
     return names

@@ -1,7 +1,7 @@
 """Tables of numbers in text files, their columns named by the first line."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -71,12 +71,18 @@ class Csv(Splits):
         if self.task == "regression":
             return None
         columns = [train.column(name) for name in targets]
-        if self.task == "auto" and all(map(_are_numbers, columns)):
-            return None
+        if self.task == "auto":
+            if all(map(_are_numbers, columns)):
+                return None
+            for name, cells in zip(targets, columns, strict=True):
+                _check_kind(train, name, cells)
         if len(targets) != 1:
             raise UserError(f"a classification has one column of targets, not {', '.join(targets)}")
+        if "" in columns[0]:
+            line = train.lines[columns[0].index("")]
+            raise UserError(f"line {line} of {train.path} has no label in column '{targets[0]}'")
         names = set(columns[0])
-        return tuple(sorted(names, key=float) if _are_numbers(columns[0]) else sorted(names))
+        return tuple(sorted(names, key=_number) if _are_numbers(columns[0]) else sorted(names))
 
 
 @dataclass(frozen=True)
@@ -106,14 +112,18 @@ class Table:
             raise UserError(f"delimiter={delimiter!r} must be one character")
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-                numbered = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+                numbered = _numbered_rows(file, path, delimiter)
+        except (OSError, UnicodeDecodeError) as error:
             said = getattr(error, "strerror", None) or error
             raise UserError(f"{path} cannot be read as a table: {said}") from None
         if len(numbered) < 2:
             raise UserError(f"{path} must hold a line with the names of the columns, and rows")
         header = tuple(name.strip() for name in numbered[0][1])
+        if not header[-1]:
+            raise UserError(
+                f"the last column of {path} has no name; give it one, or take away the "
+                f"'{delimiter}' at the end of each line"
+            )
         if _are_numbers(header) or len(set(header)) < len(header):
             raise UserError(f"the first line of {path} must name the columns, each by another name")
         for line, row in numbered[1:]:
@@ -175,6 +185,33 @@ class Table:
         return np.array([index[cell] for cell in cells], np.int32)
 
 
+def _numbered_rows(file: Iterable[str], path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line where it ends, counted from 1."""
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+    begins, rows = 1, []
+    try:
+        for row in reader:
+            if any(map(str.strip, row)):
+                rows.append((reader.line_num, row))
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(
+            f"the row on line {begins} of {path} cannot be read: {error}; close its quotes"
+        ) from None
+    return rows
+
+
+def _check_kind(table: Table, name: str, cells: Sequence[str]) -> None:
+    """Refuses a column of numbers with something else in it: missing, it is no class."""
+    others = [place for place, cell in enumerate(cells) if not _is_number(cell)]
+    if 0 < 2 * len(others) < len(cells):
+        raise UserError(
+            f"column '{name}' on line {table.lines[others[0]]} of {table.path} is "
+            f"'{cells[others[0]]}', where most are numbers; complete or delete that row, or say "
+            "--data.task classification"
+        )
+
+
 def _find_files(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"train": path}
@@ -187,6 +224,10 @@ def _find_files(path: Path) -> dict[str, Path]:
 def _regression(table: Table, targets: Sequence[str]) -> np.ndarray:
     numbers = table.numbers(targets)
     return numbers[:, 0] if len(targets) == 1 else numbers
+
+
+def _number(cell: str) -> tuple[float, str]:
+    return float(cell), cell
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:

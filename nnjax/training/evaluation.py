@@ -62,7 +62,7 @@ class Evaluator:
         measure = _measurement(learner, data)
         self._measure = jax.jit(measure)
         self._measure_rows = jax.jit(_over_rows(measure))
-        self._programs: dict[int, Callable[..., metrics.Metrics]] = {}
+        self._programs: dict[Any, Callable[..., metrics.Metrics]] = {}
         self._sum = jax.jit(_sum)
         one_cpu = mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
         self._threads = min(devices.threads(), MOST_THREADS) if one_cpu else 1
@@ -106,12 +106,14 @@ class Evaluator:
     ) -> Callable[[np.int32, np.int32], metrics.Metrics]:
         """``(first, end) -> rows``: the loop over those batches of a stack."""
         nothing = self._nothing(state)
-        if size not in self._programs:
+        # Beside the size, splits may differ in the types of targets or masks.
+        kind = size, *(leaf.dtype for leaf in jax.tree.leaves(stack))
+        if kind not in self._programs:
             # In this thread, as options of JAX that a `with` statement sets hold in it alone.
             nowhere = np.int32(0)
             lowered = self._measure_rows.lower(state, stack, nowhere, nowhere, nothing)
-            self._programs[size] = lowered.compile()
-        program = self._programs[size]
+            self._programs[kind] = lowered.compile()
+        program = self._programs[kind]
         return lambda first, end: program(state, stack, first, end, nothing)
 
     def _at_once(self, state: State) -> int:

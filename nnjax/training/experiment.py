@@ -122,6 +122,10 @@ def _check_outputs(model: Any, loss: Any, data: Known) -> None:
     outputs = 1 if isinstance(model, SingleNeuron) else getattr(model, "outputs", None)
     if outputs is None:
         return
+    if data.classes is not None and len(data.classes) == 1:
+        raise UserError(
+            f"the data has one class only, '{data.classes[0]}'; a classifier needs examples of two"
+        )
     if data.classes is not None and len(data.classes) > max(outputs, 2):
         raise UserError(
             f"{type(model).__name__} with {outputs} output{'s' * (outputs != 1)} cannot tell "

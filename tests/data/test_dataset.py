@@ -181,3 +181,14 @@ def test_an_index_past_the_end_gives_some_example():
     data = Dataset({"train": pairs(3)}, preprocess=None)
     taken = data.take(data.split("train"), np.array([2, 3, -1]))
     assert taken["inputs"]["source"].shape == (3, 4)
+
+
+def test_inputs_are_stored_alike_in_all_splits():
+    """Bytes and floats would be scaled by different factors."""
+    draw = np.random.default_rng(0)
+    split = {"inputs": draw.integers(0, 256, (6, 2), np.uint8), "targets": np.zeros(6, np.int32)}
+    other = {**split, "inputs": split["inputs"].astype(np.float32)}
+    with pytest.raises(UserError, match="the inputs of split 'test' are float32, those of the"):
+        Dataset({"train": split, "test": other}, ("a", "b"))
+    double = {**split, "inputs": split["inputs"].astype(np.float64)}
+    Dataset({"train": other, "test": double}, ("a", "b"))

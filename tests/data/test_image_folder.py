@@ -223,3 +223,19 @@ def test_real_photographs():
     data = ImageFolder(Path(os.environ["NNJAX_TEST_DATA"]) / "ants_bees", size=(32, 48)).load()
     assert data.classes == ("ants", "bees")
     assert data.stored["inputs"].shape == (32, 48, 3)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tiff", "webp"])
+def test_the_size_is_that_of_the_upright_image(tmp_path, ending):
+    image = Image.new("RGB", (40, 20))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    path = tmp_path / f"turned.{ending}"
+    image.save(path, exif=exif)
+    assert image_size(path) == decode(path, None, 3, "it").shape[:2] == (40, 20)
+
+
+def test_a_size_of_no_pixels_is_refused_before_images_are_read(folder):
+    for read in (ImageFolder.load, ImageFolder.spec):
+        with pytest.raises(UserError, match=r"size=\(0, 3\) must be 1 pixel or more"):
+            read(ImageFolder(folder, size=(0, 3)))

@@ -180,3 +180,19 @@ def test_a_set_that_is_there_is_kept(source, sets):
     with pytest.raises(UserError, match="there is a set 'mine'"):
         import_folder("mine", source, sets)
     assert Tfds("mine", sets, test=0).load().size("train") == 6
+
+
+def test_arrays_that_do_not_fit_are_refused_before_anything_is_written(tmp_path):
+    np.savez(tmp_path / "odd.npz", x_train=IMAGES, y_train=LABELS[:4])
+    with pytest.raises(UserError, match="differ in length"):
+        import_folder("odd", tmp_path, tmp_path / "sets")
+    np.savez(
+        tmp_path / "odd.npz",
+        x_train=IMAGES[..., None],
+        y_train=LABELS,
+        x_test=IMAGES[..., None].astype(np.float32),
+        y_test=LABELS,
+    )
+    with pytest.raises(UserError, match="the inputs of split"):
+        import_folder("odd", tmp_path, tmp_path / "sets")
+    assert not (tmp_path / "sets").exists()

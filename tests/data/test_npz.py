@@ -99,3 +99,22 @@ def test_missing_truncated_and_other_files_are_refused(save, tmp_path):
     np.save(tmp_path / "single.npy", X)
     with pytest.raises(UserError, match="a single array"):
         Npz(tmp_path / "single.npy").load()
+
+
+def test_what_is_no_array_of_examples_is_refused(save):
+    with pytest.raises(UserError, match=r"'x' of \S+ is a single number"):
+        Npz(save(x=np.float32(3), y=np.array([1]))).load()
+
+
+def test_labels_of_classes_are_integers(save):
+    path = save(x=X, y=Y.astype(float))
+    assert Npz(path, test=0).load().classes is None
+    with pytest.raises(UserError, match=r"'y' of \S+ is float64, but the labels of classes must"):
+        Npz(path, classes=3).load()
+
+
+def test_names_of_classes_are_text_and_differ(save):
+    names = np.array([b"cat", b"dog", "k\u00e4fer".encode()])
+    assert Npz(save(x=X, y=Y, class_names=names), test=0).load().classes == ("cat", "dog", "käfer")
+    with pytest.raises(UserError, match="names a class twice: cat, cat, dog"):
+        Npz(save(x=X, y=Y, class_names=np.array(["cat", "cat", "dog"]))).load()

@@ -127,3 +127,37 @@ def test_missing_and_binary_files_are_refused(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read as a table"):
         Csv(tmp_path / "b.csv").load()
+
+
+@pytest.mark.parametrize("missing", ["", "NA"])
+def test_a_number_that_is_missing_makes_no_class(write, missing):
+    path = write(f"a,price\n1,1.5\n2,2.5\n3,{missing}\n4,7.25\n")
+    with pytest.raises(
+        UserError, match=rf"'price' on line 4 of \S+ is '{missing}', where most are"
+    ):
+        Csv(path).load()
+    chosen = Csv(path, task="classification", test=0)
+    if missing:
+        assert chosen.load().classes == ("1.5", "2.5", "7.25", "NA")
+    else:
+        with pytest.raises(UserError, match=r"line 4 of \S+ has no label in column 'price'"):
+            chosen.load()
+
+
+def test_a_comma_at_the_end_of_each_line_names_no_column(write):
+    with pytest.raises(
+        UserError, match=r"the last column of \S+ has no name; .* take away the ','"
+    ):
+        Csv(write("a,b,\n1,2,\n3,4,\n")).load()
+
+
+def test_a_quote_that_is_not_closed_swallows_nothing(write):
+    path = write('a,kind\n1,cat\n2,"dog\n3,cat\n4,dog\n')
+    with pytest.raises(UserError, match=r"the row on line 3 of \S+ cannot be read: .*; close its"):
+        Csv(path).load()
+
+
+def test_classes_that_are_equal_as_numbers_have_an_order(write):
+    rows = "\n".join(f"1,{label}" for label in ("1.0", "0", "1", "0.0", "00"))
+    data = Csv(write(f"a,kind\n{rows}\n"), task="classification", test=0).load()
+    assert data.classes == ("0", "0.0", "00", "1", "1.0")

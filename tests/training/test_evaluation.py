@@ -133,3 +133,14 @@ def test_what_is_measured_again_and_again_stays_on_the_devices(monkeypatch, most
     assert all(one == measured[0] for one in measured)
     # The training split is measured once in a run: it lies on the devices already, to train on.
     assert (read.count("test"), read.count("train")) == (kept, 2)
+
+
+def test_splits_may_differ_in_the_type_of_their_targets():
+    inputs = np.zeros((40, 2), np.float32)
+    train = {"inputs": inputs, "targets": np.zeros(40, np.int32)}
+    test = {"inputs": inputs, "targets": np.zeros(40, np.uint8)}
+    data = Dataset({"train": train, "test": test}, classes=("a", "b"))
+    learner = Supervised(MLP(features=(3,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
+    assert evaluator(state, "test") == evaluator(state, "train")

@@ -426,3 +426,10 @@ def test_an_observer_sees_every_evaluation():
 
     fit(LEARNER, DATA, Training(epochs=2, batch_size=20), observe=observe)
     assert seen == [(3, 3, 2), (6, 6, 2)]
+
+
+def test_data_of_one_class_is_refused():
+    split = {"inputs": np.zeros((20, 2), np.float32), "targets": np.zeros(20, np.int32)}
+    data = Dataset({"train": split}, ("cat",))
+    with pytest.raises(UserError, match="the data has one class only, 'cat'; a classifier needs"):
+        fit(Supervised(MLP(features=(3,))), data, Training(steps=1, batch_size=10))
