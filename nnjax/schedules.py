@@ -127,7 +127,7 @@ class Step(Schedule):
         """The factor ``step`` updates after the end of the warm-up."""
         warmup, steps = self.resolved_warmup(), self.resolved_steps()
         passed = [step + warmup >= round(boundary * steps) for boundary in self.boundaries]
-        return jnp.power(self.factor, jnp.asarray(sum(passed), jnp.float32))
+        return jnp.power(self.factor, sum(passed, jnp.zeros(jnp.shape(step), jnp.float32)))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,10 @@ def test_step_multiplies_at_fractions_of_the_whole():
     np.testing.assert_allclose(schedule(jnp.arange(9)), expected, rtol=1e-6)
 
 
+def test_without_boundaries_the_rate_stays():
+    np.testing.assert_array_equal(Step(steps=8, boundaries=())(jnp.arange(3)), np.ones(3))
+
+
 def test_boundaries_count_the_warm_up_in():
     with_warmup = Step(steps=8, warmup_steps=2, boundaries=(0.5,))(jnp.arange(8))
     np.testing.assert_allclose(with_warmup[2:], [1, 1, 0.1, 0.1, 0.1, 0.1], rtol=1e-6)

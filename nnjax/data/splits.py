@@ -118,8 +118,11 @@ class Splits(Selection):
             inputs = permute(inputs, self.preprocess.permutation_seed)
         mean, std = statistics(inputs, axes=tuple(range(max(1, inputs.ndim - 1))))
         factor = self.preprocess.factor(inputs.dtype)
-        scaled = [tuple(factor * value for value in values) for values in (mean, std)]
-        return dataclasses.replace(self.preprocess, mean=scaled[0], std=scaled[1])
+        return dataclasses.replace(
+            self.preprocess,
+            mean=tuple(factor * value for value in mean),
+            std=tuple(abs(factor) * value for value in std),
+        )
 
     def describe(
         self,

@@ -35,9 +35,9 @@ def max_pool(
     check_window_fits(height_and_width(x), window)
     if strides == window:
         return first_maximum(_windows(x, window), (2, 4))
-    return lax.reduce_window(
-        x, jnp.asarray(-jnp.inf, x.dtype), lax.max, (1, *window, 1), (1, *strides, 1), "VALID"
-    )
+    is_float = jnp.issubdtype(x.dtype, jnp.floating)
+    least = jnp.asarray(-jnp.inf if is_float else jnp.iinfo(x.dtype).min, x.dtype)
+    return lax.reduce_window(x, least, lax.max, (1, *window, 1), (1, *strides, 1), "VALID")
 
 
 def average_pool(

@@ -94,10 +94,12 @@ def test_standardised_training_inputs_have_mean_0_and_std_1(shape):
     np.testing.assert_allclose(x.std(axes), 1, atol=1e-5)
 
 
-def test_standardising_follows_scaling_and_permutation():
+@pytest.mark.parametrize("scale", [0.5, -1.0])
+def test_standardising_follows_scaling_and_permutation(scale):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 6), np.uint8)
     stored = {"train": {"inputs": pixels, "targets": np.zeros(40, np.int32)}}
-    options = Splits(standardise=True, test=0, preprocess=Preprocess(permutation_seed=3))
+    preprocess = Preprocess(permutation_seed=3, scale=scale)
+    options = Splits(standardise=True, test=0, preprocess=preprocess)
     x = np.asarray(options.dataset(stored, ("a",)).preprocess(pixels))
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(x.std(0), 1, atol=1e-5)

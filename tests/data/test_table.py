@@ -98,6 +98,7 @@ def test_written_numbers_are_read_exactly(tmp_path_factory, table):
         ("a,b\n1,2\nx,4\n", {}, "column 'a' on line 3 of .* is 'x', not a number"),
         ("a,b\n1,2\n\n,4\n", {}, "column 'a' on line 4 of .* is '', not a number"),
         ("a,b\n1,2\nnan,4\n", {}, "'nan', not a number"),
+        ("a,b\n1,2\n3,1e40\n", {}, "'1e40', too large for 32 bits; complete or delete that row"),
         ("a,b\n1,2\n", {"targets": ("B",)}, "has no column 'B'"),
         ("length,b\n1,2\n", {"inputs": ("lenght",)}, "did you mean 'length'"),
         ("a\n1\n", {}, "no column beside a to learn from"),

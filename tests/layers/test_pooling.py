@@ -100,3 +100,11 @@ def test_global_average():
 def test_image_smaller_than_the_window_is_refused(pool):
     with pytest.raises(UserError, match="a 2x2 pooling window does not fit into a 1x5 image"):
         pool(jnp.zeros((1, 1, 5, 1)))
+
+
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8])
+def test_the_largest_of_whole_numbers(dtype):
+    x = jnp.arange(16, dtype=dtype).reshape(1, 4, 4, 1)
+    pooled = max_pool(x, (2, 2), (1, 1))
+    assert pooled.dtype == dtype
+    assert pooled[0, ..., 0].tolist() == [[5, 6, 7], [9, 10, 11], [13, 14, 15]]
