@@ -3,7 +3,6 @@
 import functools
 import re
 import string
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +63,8 @@ def _pattern() -> re.Pattern[str]:
     The accents and vowel signs that Unicode has as characters of their own belong to the letter
     before them.
     """
-    signs = [chr(code) for code in range(sys.maxunicode + 1)]
+    # No script has signs beyond these planes.
+    signs = [chr(code) for code in range(0x20000)]
     signs = "".join(sign for sign in signs if unicodedata.category(sign) in ("Mn", "Mc"))
     letter = rf"[\w{signs}{JOINERS}]"
     return re.compile(rf"\n|{letter}+(?:['\u2019-]{letter}+)*|[^\w\s]")

@@ -68,10 +68,18 @@ def translate(
     target_vocabulary: Vocabulary,
     **options: Any,
 ) -> list[str]:
-    """Translates sentences, all at once: :func:`translate_to_ids` as texts.
+    """Translates sentences, all at once.
+
+    Args:
+      model: an encoder-decoder.
+      variables: of the model.
+      sentences: n texts.
+      vocabulary: of the source.
+      target_vocabulary: of the target.
+      options: ``length``, ``beams`` and ``length_penalty``, as of :func:`translate_to_ids`.
 
     Returns:
-      n texts.
+      n texts; errors are those of :func:`translate_to_ids`.
     """
     ids = translate_to_ids(model, variables, sentences, vocabulary, target_vocabulary, **options)
     return [target_vocabulary.decode_text(row) for row in ids]
