@@ -149,16 +149,16 @@ class Dataset(Described):
                 check_targets(split, len(self.classes), name)
         if not self.size("train"):
             raise UserError("the data has no examples to train on; give it a split 'train'")
-        shapes = {name: _shapes(split) for name, split in self.splits.items()}
-        for name, one in shapes.items():
-            if one != (first := next(iter(shapes.values()))):
-                raise UserError(f"split '{name}' has examples of {one}, the first split of {first}")
-        dtypes = {name: _dtypes(split["inputs"]) for name, split in self.splits.items()}
-        for name, one in dtypes.items():
-            if one != (first := next(iter(dtypes.values()))):
+        first = next(iter(self.splits.values()))
+        for name, split in self.splits.items():
+            if (one := _shapes(split)) != (wanted := _shapes(first)):
+                raise UserError(
+                    f"split '{name}' has examples of {one}, the first split of {wanted}"
+                )
+            if (one := _dtypes(split["inputs"])) != (wanted := _dtypes(first["inputs"])):
                 raise UserError(
                     f"the inputs of split '{name}' are {', '.join(one)}, those of the first split "
-                    f"{', '.join(first)}; store them alike, as they are scaled by their type"
+                    f"{', '.join(wanted)}; store them alike, as they are scaled by their type"
                 )
 
     def split(self, name: str) -> Batch:

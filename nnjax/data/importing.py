@@ -51,6 +51,9 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
     if name in tfds.list_builders(with_community_datasets=False):
         raise UserError(f"TFDS itself has a set '{name}'; choose another name")
     stored, classes = _read(Path(from_).expanduser())
+    if stored["train"]["inputs"].dtype != object:
+        # Refuses arrays that do not fit each other, before anything is written.
+        Dataset(stored, classes, None)
     builder = _make_builder(name, stored, classes, data_dir)
     folder = Path(builder.data_dir)
     if folder.exists():
@@ -69,10 +72,7 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
 def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
     """The examples of each split, images in files as their paths, and the names of the classes."""
     if source.is_file() or (source.is_dir() and _one_npz(source)):
-        stored, classes = read_npz(_one_npz(source) or source)
-        # Refuses arrays that do not fit each other, before anything is written.
-        Dataset(stored, classes, None)
-        return stored, classes
+        return read_npz(_one_npz(source) or source)
     if not source.is_dir():
         raise UserError(f"there is no folder {source}")
     if any(source.glob("train-images*")):

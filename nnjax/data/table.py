@@ -156,17 +156,19 @@ class Table:
 
     def _numbers(self, name: str) -> np.ndarray:
         cells = self.column(name)
-        numbers = np.array([float(cell) if _is_number(cell) else np.nan for cell in cells])
+        try:
+            exact = np.array(cells, np.float64)
+        except ValueError:
+            exact = np.array([float(cell) if _is_number(cell) else np.nan for cell in cells])
         with np.errstate(over="ignore"):
-            numbers = numbers.astype(np.float32)
+            numbers = exact.astype(np.float32)
         bad = np.flatnonzero(~np.isfinite(numbers))
         if bad.size:
-            cell = cells[bad[0]]
-            too_large = _is_number(cell) and np.isfinite(float(cell))
+            why = "too large for 32 bits" if np.isfinite(exact[bad[0]]) else "not a number"
             raise UserError(
-                f"column '{name}' on line {self.lines[bad[0]]} of {self.path} is '{cell}', "
-                f"{'too large for 32 bits' if too_large else 'not a number'}; complete or delete "
-                "that row, or choose other columns with --data.inputs or --data.targets"
+                f"column '{name}' on line {self.lines[bad[0]]} of {self.path} is "
+                f"'{cells[bad[0]]}', {why}; complete or delete that row, or choose other columns "
+                "with --data.inputs or --data.targets"
             )
         return numbers
 

@@ -12,12 +12,13 @@ from nnjax.layers.cells import GRUCell, LSTMCell, SimpleCell
 Arrays = Mapping[str, np.ndarray]
 
 
-def check_layers(recurrent: Any, library: str) -> None:
-    """Refuses a module that has more than the other library's layers.
+def check_module(recurrent: Any, library: str) -> None:
+    """Refuses a module that the other library's layers cannot be.
 
     Raises:
-      UserError: it normalises the outputs of its layers.
+      UserError: it normalises the outputs of its layers, or has a cell of its own.
     """
+    _check_cell(recurrent.cell, library)
     if recurrent.layer_norm:
         raise UserError(
             f"{library}'s layers have no layer normalisation: set layer_norm to False to exchange "
@@ -39,7 +40,7 @@ def check_all_used(given: Iterable[str], used: Iterable[str]) -> None:
         )
 
 
-def check_cell(cell: Any, library: str, activations: Iterable[str] = ("tanh", "relu")) -> None:
+def _check_cell(cell: Any, library: str, activations: Iterable[str] = ("tanh", "relu")) -> None:
     """Refuses a cell that the other library does not have.
 
     Raises:

@@ -10,8 +10,7 @@ from nnjax.interchange.cells import (
     biases_in,
     biases_out,
     check_all_used,
-    check_cell,
-    check_layers,
+    check_module,
     checked_shape,
     of_layer,
 )
@@ -39,8 +38,7 @@ def from_keras(
       UserError: a number of layers or weights or a shape does not fit, or Keras has no such cell.
     """
     cell = recurrent.cell
-    check_cell(cell, "Keras")
-    check_layers(recurrent, "Keras")
+    check_module(recurrent, "Keras")
     if len(layers) != recurrent.layers:
         raise UserError(
             f"there are weights of {len(layers)} layers for a module of {recurrent.layers}"
@@ -70,8 +68,7 @@ def to_keras(recurrent: Recurrent, params: Mapping[str, Any]) -> list[list[np.nd
     Raises:
       UserError: Keras has no such cell, or the parameters are another module's.
     """
-    check_cell(recurrent.cell, "Keras")
-    check_layers(recurrent, "Keras")
+    check_module(recurrent, "Keras")
     check_all_used(params, [f"{way}{layer}" for layer, way in recurrent.layer_directions()])
     layers: list[list[np.ndarray]] = [[] for _ in range(recurrent.layers)]
     for layer, way in recurrent.layer_directions():

@@ -11,8 +11,7 @@ from nnjax.interchange.cells import (
     biases_in,
     biases_out,
     check_all_used,
-    check_cell,
-    check_layers,
+    check_module,
     checked_shape,
     of_layer,
 )
@@ -86,8 +85,7 @@ def to_torch(recurrent: Recurrent, params: Mapping[str, Any]) -> dict[str, np.nd
 
 def _check(recurrent: Recurrent) -> None:
     cell = recurrent.cell
-    check_cell(cell, "PyTorch")
-    check_layers(recurrent, "PyTorch")
+    check_module(recurrent, "PyTorch")
     if isinstance(cell, GRUCell) and cell.reset != "after":
         raise UserError("PyTorch's GRU resets after the product: set the cell's reset to 'after'")
     if recurrent.direction == "backward":

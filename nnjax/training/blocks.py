@@ -55,8 +55,7 @@ def make_blocks(data: Dataset, training: Training, mesh: Mesh) -> Blocks:
     """The kind of blocks that suits the batch size and the devices."""
     if training.batch_size == 0:
         return Whole(data, mesh)
-    one_cpu = mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
-    return (Copied if one_cpu else Gathered)(data, training, mesh)
+    return (Copied if devices.is_one_cpu(mesh) else Gathered)(data, training, mesh)
 
 
 class Whole:

@@ -80,6 +80,11 @@ def _mesh_of_processes(count: int) -> Mesh:
     return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
+def is_one_cpu(mesh: Mesh) -> bool:
+    """Whether the mesh is a single CPU device, beside which threads of the host may work."""
+    return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """The whole array on every device."""
     return NamedSharding(mesh, PartitionSpec())

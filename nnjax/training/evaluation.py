@@ -64,8 +64,7 @@ class Evaluator:
         self._measure_rows = jax.jit(_over_rows(measure))
         self._programs: dict[Any, Callable[..., metrics.Metrics]] = {}
         self._sum = jax.jit(_sum)
-        one_cpu = mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
-        self._threads = min(devices.threads(), MOST_THREADS) if one_cpu else 1
+        self._threads = min(devices.threads(), MOST_THREADS) if devices.is_one_cpu(mesh) else 1
         self._pool = ThreadPoolExecutor(self._threads, "evaluate")
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
