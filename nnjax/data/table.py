@@ -1,13 +1,13 @@
 """Tables of numbers in text files, their columns named by the first line."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from nnjax.data.csv_rows import read_rows
 from nnjax.data.dataset import SPLITS, Batch, Dataset
 from nnjax.data.splits import Splits
 from nnjax.errors import UserError, nearest
@@ -108,11 +108,9 @@ class Table:
         Raises:
           UserError: it is missing, has no header or no rows, or a row of another length.
         """
-        if len(delimiter) != 1:
-            raise UserError(f"delimiter={delimiter!r} must be one character")
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                numbered = _numbered_rows(file, path, delimiter)
+                numbered = read_rows(file, path, delimiter, skip_spaces=True)
         except (OSError, UnicodeDecodeError) as error:
             said = getattr(error, "strerror", None) or error
             raise UserError(f"{path} cannot be read as a table: {said}") from None
@@ -187,22 +185,6 @@ class Table:
                     f"{', '.join(classes[:10])}"
                 )
         return np.array([index[cell] for cell in cells], np.int32)
-
-
-def _numbered_rows(file: Iterable[str], path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line where it ends, counted from 1."""
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-    begins, rows = 1, []
-    try:
-        for row in reader:
-            if any(map(str.strip, row)):
-                rows.append((reader.line_num, row))
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(
-            f"the row on line {begins} of {path} cannot be read: {error}; close its quotes"
-        ) from None
-    return rows
 
 
 def _check_kind(table: Table, name: str, cells: Sequence[str]) -> None:

@@ -1,12 +1,11 @@
 """Tables with a column of labels and columns of text, in CSV files."""
 
-import csv
 import io
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnjax.data.csv_rows import read_rows
 from nnjax.data.text_files import read_text
 from nnjax.errors import UserError, nearest
 
@@ -68,18 +67,8 @@ def read_table(
 
 def _rows(path: Path, delimiter: str, encoding: str) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, each with its line counted from 1."""
-    if len(delimiter) != 1:
-        raise UserError(f"delimiter={delimiter!r} must be one character")
-    reader = csv.reader(
-        io.StringIO(read_text(path, encoding), newline=""), delimiter=delimiter, strict=True
-    )
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise UserError(f"line {reader.line_num} of {path} cannot be read: {error}") from None
-    finally:
-        csv.field_size_limit(limit)
+    text = io.StringIO(read_text(path, encoding), newline="")
+    rows = read_rows(text, path, delimiter)
     if not rows:
         raise UserError(f"{path} holds no rows")
     return rows

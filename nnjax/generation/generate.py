@@ -16,7 +16,7 @@ import numpy as np
 
 from nnjax.errors import UserError
 from nnjax.generation.sampling import Sampling
-from nnjax.traced import check_number
+from nnjax.traced import SEEDS, check_number
 
 CHUNK = 64
 """Words that the compiled loop writes at once."""
@@ -125,7 +125,7 @@ def _write(
     length, seed, sampling, end, chunk, callback = writing
     check_number("number of words to write", length, at_least=1)
     check_number("number of words in a chunk", chunk, at_least=1)
-    check_number("seed", seed, at_least=0, below=2**32)
+    check_number("seed", seed, at_least=0, below=SEEDS)
     if not hasattr(model, "advance"):
         raise UserError(f"a {type(model).__name__} cannot generate; give a model that has advance")
     given = np.array([len(prompt) for prompt in prompts])
