@@ -20,7 +20,7 @@ NOT_HERE = ("cnn2", "digits.py")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_what_a_document_shows_works(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     shown = {"__name__": document.stem}
     blocks = BLOCK.findall(document.read_text())
     assert len(blocks) == document.read_text().count("\n```") // 2 > 0

@@ -85,8 +85,7 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
     name = module_name(original)
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(file):
         return sys.modules[name]
-    if str(original.parent) not in sys.path:
-        sys.path.append(str(original.parent))
+    _import_from(original.parent)
     specification = importlib.util.spec_from_file_location(name, file)
     assert specification is not None
     assert specification.loader is not None
@@ -100,6 +99,46 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         raise UserError(f"{file}{_line_in(error, file)}: {kind}{error}") from error
     return module
+
+
+_folders: list[str] = []
+"""Where imports look after all that Python itself looks at: the newest first, our own last."""
+
+
+def _import_from(place: Path) -> None:
+    """Lets imports find what lies in a folder, before what lies beside the files loaded earlier.
+
+    A module that was imported from beside an earlier file is imported anew where the folder has one
+    of that name: two projects may each have their ``common.py``.
+    """
+    if str(place) in sys.path and str(place) not in _folders:
+        return
+    earlier = [other for other in _folders if other != str(place)]
+    if place in (folder("configs"), folder("experiments")):
+        _folders[:] = [*earlier, str(place)]
+    else:
+        _forget_namesakes(place, earlier)
+        _folders[:] = [str(place), *earlier]
+    kept = [other for other in sys.path if other not in _folders]
+    sys.path[:] = kept + _folders
+
+
+def _forget_namesakes(place: Path, earlier: list[str]) -> None:
+    """Forgets modules imported from earlier folders that have a namesake in the folder."""
+    origins = {name: _top_level_origin(name) for name in sys.modules} if earlier else {}
+    for name, origin in origins.items():
+        if origin and str(origin.parent) in earlier and (place / origin.name).exists():
+            del sys.modules[name]
+
+
+def _top_level_origin(name: str) -> Path | None:
+    """The file, or the folder of the package, that an imported module is a part of."""
+    if name == "__main__" or name.startswith(MODULE_PREFIX):
+        return None
+    file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+    if file is None:
+        return None
+    return Path(file).parent if Path(file).stem == "__init__" else Path(file)
 
 
 def _line_in(error: BaseException, file: Path) -> str:
