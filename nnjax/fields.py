@@ -68,7 +68,7 @@ def resolve(config: Any, path: str) -> tuple[str, ...]:
 def paths(config: Any) -> dict[str, tuple[Any, Any]]:
     """Returns the type and the value of every field that is not itself made of fields."""
     found = {}
-    for name, kind, hidden in _fields(type(config)):
+    for name, kind, hidden in declared(type(config)):
         value = getattr(config, name)
         if not is_options(value):
             found[name] = (kind, value)
@@ -86,7 +86,7 @@ def is_whole(config: Any, path: str) -> bool:
     """
     *above, last = resolve(config, path)
     holder = functools.reduce(getattr, above, config)
-    kind = next(kind for name, kind, _ in _fields(type(holder)) if name == last)
+    kind = next(kind for name, kind, _ in declared(type(holder)) if name == last)
     return kind in (int, int | None)
 
 
@@ -102,12 +102,27 @@ def names(cls: type) -> list[str]:
     return [name for name in options if name not in added]
 
 
+@functools.cache
+def declared(cls: type) -> list[tuple[str, Any, bool]]:
+    """Name, type, and whether the command line leaves it out of names, for each option."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    described = []
+    for name in names(cls):
+        kind, *notes = (
+            typing.get_args(hints[name])
+            if typing.get_origin(hints[name]) is typing.Annotated
+            else (hints[name],)
+        )
+        described.append((name, kind, any(getattr(note, "name", None) == "" for note in notes)))
+    return described
+
+
 def _step(config: Any, path: str) -> tuple[str, str]:
     """The field that a path leads into, and the rest of the path."""
     if is_options(config):
         normal = path.replace("-", "_")
         head, _, rest = normal.partition(".")
-        known = _fields(type(config))
+        known = declared(type(config))
         if head in [name for name, _, _ in known]:
             return head, rest
         for name, _, hidden in known:
@@ -143,21 +158,6 @@ def _copy(config: Any, changes: Mapping[str, Any], check: bool) -> Any:
     for name, value in changes.items():
         object.__setattr__(unchecked, name, value)
     return unchecked
-
-
-@functools.cache
-def _fields(cls: type) -> list[tuple[str, Any, bool]]:
-    """Name, type, and whether the command line leaves it out of names, for each option."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    described = []
-    for name in names(cls):
-        kind, *notes = (
-            typing.get_args(hints[name])
-            if typing.get_origin(hints[name]) is typing.Annotated
-            else (hints[name],)
-        )
-        described.append((name, kind, any(getattr(note, "name", None) == "" for note in notes)))
-    return described
 
 
 def _is_flax_module(cls: type) -> bool:

@@ -150,7 +150,9 @@ def predictions(name: str | Callable[..., jax.Array], outputs: jax.Array) -> jax
       for the perceptron, the outputs themselves for any other loss.
     """
     if name == "categorical_cross_entropy":
-        return jax.nn.softmax(outputs)
+        # Not jax.nn.softmax: its sum, fused with the products of the layers before it, takes XLA on
+        # a CPU up to 500 times as long (30 s for 40,000 examples of 1,000 hidden units).
+        return jnp.exp(outputs - jax.nn.logsumexp(outputs, axis=-1, keepdims=True))
     if name == "binary_cross_entropy":
         return jax.nn.sigmoid(outputs)
     if name == "perceptron":

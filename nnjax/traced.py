@@ -41,3 +41,15 @@ def check_number(
         raise UserError(f"the {what} must be above {above}, not {value}")
     if below is not None and not value < below:
         raise UserError(f"the {what} must be below {below}, not {value}")
+
+
+def check_numbers(what: str, values: Any, *, at_least: float) -> None:
+    """Refuses numbers out of range, as ``check_number`` does, and a single one in their place.
+
+    Raises:
+      UserError: a number is out of range, or ``values`` is itself a number.
+    """
+    if isinstance(values, float | int):
+        raise UserError(f"the {what} is given for each, as ({values},), not as {values} alone")
+    for value in values:
+        check_number(what, value, at_least=at_least)

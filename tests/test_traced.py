@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from nnjax.errors import UserError
-from nnjax.traced import check_number, is_plain
+from nnjax.traced import check_number, check_numbers, is_plain
 
 
 def test_only_python_numbers_are_plain():
@@ -45,3 +45,12 @@ def test_numbers_out_of_range_are_refused(value, bounds, message):
 def test_bounds_and_none_are_allowed():
     check_number("rate", 0, at_least=0, below=1)
     check_number("rate", None, above=0)
+
+
+def test_numbers_of_layers_are_checked_one_by_one():
+    check_numbers("width", (), at_least=1)
+    check_numbers("width", (1, 2), at_least=1)
+    with pytest.raises(UserError, match="the width must be at least 1, not 0"):
+        check_numbers("width", (1, 0), at_least=1)
+    with pytest.raises(UserError, match=r"the width is given for each, as \(5,\), not as 5 alone"):
+        check_numbers("width", 5, at_least=1)

@@ -157,7 +157,8 @@ def read_config(module: ModuleType) -> Any:
     """The ``config`` of a config file.
 
     Raises:
-      UserError: the file defines none, or something else by that name.
+      UserError: the file defines none, or something else by that name, or a field of it holds
+        something of another type than it is declared with.
     """
     from nnjax.training.experiment import Experiment
 
@@ -167,4 +168,18 @@ def read_config(module: ModuleType) -> Any:
         raise UserError(
             f"{module.__file__} defines {found}; it must define config = Experiment(...)"
         )
-    return config
+    return check_types(config, module)
+
+
+def check_types(config: Any, module: ModuleType) -> Any:
+    """Returns a config of a file, with fields that all have their declared types.
+
+    Raises:
+      UserError: a field holds something else.
+    """
+    from nnjax.field_types import conform
+
+    try:
+        return conform(config)
+    except UserError as error:
+        raise UserError(f"{module.__file__}: {error}") from error

@@ -89,7 +89,10 @@ def parse(module: ModuleType, arguments: Sequence[str], program: str) -> Parsed:
     defined = getattr(module, "sweep", None)
     if defined is not None and not isinstance(defined, Sweep):
         raise UserError(f"{module.__file__} defines a sweep that is no Sweep(...)")
-    base = files.read_config(module) if defined is None else defined.experiment
+    if defined is None:
+        base = files.read_config(module)
+    else:
+        base = files.check_types(defined.experiment, module)
     search = Search() if defined is None else defined.search
     parsed: Options = options.parse(base, words, program, Options, search=search)
     dimensions = dict(defined.over) if defined else {}

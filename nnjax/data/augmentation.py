@@ -1,6 +1,7 @@
 """Augmentation of images: on the device, drawn anew for every batch, or once for a whole split."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +35,9 @@ class Augment:
 
     def __post_init__(self):
         for name in ("shift", "crop"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name} must be 0 or more pixels, not {getattr(self, name)}")
+            pixels = getattr(self, name)
+            if not isinstance(pixels, Integral) or pixels < 0:
+                raise UserError(f"{name} must be 0 or more whole pixels, not {pixels!r}")
         check_number("rotation in degrees", self.rotate, at_least=0)
         check_number("zoom", self.zoom, at_least=0, below=1)
 

@@ -1,6 +1,5 @@
 """Texts with labels: topics, sentiments."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from nnjax.data.buckets import Bucketed
 from nnjax.data.dataset import SPLITS, Batch, Dataset
+from nnjax.data.labels import check_distinct
 from nnjax.data.padding import encode_padded, longest, objects
 from nnjax.data.sequences import Sequences
 from nnjax.data.text_files import read_lines
@@ -81,7 +81,11 @@ class LabelledText(Sequences):
         if tables["train"].exists():
             found = {name: self._table(one) for name, one in tables.items() if one.exists()}
             names = path / "classes.txt"
-            return found, tuple(read_lines(names, self.encoding)) if names.exists() else None
+            if not names.exists():
+                return found, None
+            listed = tuple(read_lines(names, self.encoding))
+            check_distinct(listed, names)
+            return found, listed
         if (path / "train").is_dir():
             places = {split: path / split for split in SPLITS if (path / split).is_dir()}
             return {name: self._folder(place) for name, place in places.items()}, None
@@ -137,9 +141,6 @@ def _numbering(
         distinct = set(labels)
         numbers = all(label.isdecimal() for label in distinct)
         names = tuple(sorted(distinct, key=_number) if numbers else sorted(distinct))
-    elif len(set(names)) < len(names):
-        twice = Counter(names).most_common(1)[0][0]
-        raise UserError(f"the class '{twice}' is listed twice; name each class once")
     elif not set(names).intersection(labels):
         return names, {str(place + 1): place for place in range(len(names))}
     return names, {name: place for place, name in enumerate(names)}

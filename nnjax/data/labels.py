@@ -1,5 +1,7 @@
 """Class labels: their names, and the check that every label is one of the classes."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,13 @@ MANY = 100_000
 def numbered(count: int) -> tuple[str, ...]:
     """The names "0", "1" ... of ``count`` classes that have no others."""
     return tuple(str(index) for index in range(count))
+
+
+def check_distinct(names: Sequence[str], where: str | Path) -> None:
+    """Refuses names of classes of which one is there twice; ``where`` describes what lists them."""
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise UserError(f"{where} names the class '{twice}' twice; name each class once")
 
 
 def count_classes(labels: np.ndarray, where: str | Path, otherwise: str = "") -> int:

@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.labels import check_labels, convert, count_classes, narrow, numbered
+from nnjax.data.labels import (
+    check_distinct,
+    check_labels,
+    convert,
+    count_classes,
+    narrow,
+    numbered,
+)
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
 
@@ -119,8 +126,7 @@ def _class_names(
     if stored.dtype.kind == "S":
         stored = np.char.decode(stored, "utf-8", "replace")
     names = tuple(map(str, stored))
-    if len(set(names)) < len(names):
-        raise UserError(f"{path} names a class twice: {', '.join(names)}")
+    check_distinct(names, path)
     if classes not in (None, len(names)):
         raise UserError(f"classes={classes}, but {path} names {len(names)}")
     return names

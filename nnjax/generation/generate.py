@@ -6,6 +6,7 @@ serves prompts and texts of any length.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -58,6 +59,7 @@ def generate(
     Raises:
       UserError: there are no prompts, ``length`` is not positive, or the model cannot generate.
     """
+    _check_writes(model, "batch", "answer")
     prompts = [list(prompt) or [-1] for prompt in prompts]
     if not prompts:
         raise UserError("there is no prompt to continue; give at least one, which may be empty")
@@ -96,11 +98,24 @@ def answer(
 
     Returns:
       int32 (batch, length), without start and end; negative from the end on.
+
+    Raises:
+      UserError: ``length`` is not positive, or the model cannot generate.
     """
+    _check_writes(model, "source", "generate")
     source = jax.device_put(source)
     begin = functools.partial(_read, model, source=source, length=length)
     writing = _Writing(length, seed, sampling or Sampling(temperature=0), end, chunk, callback)
     return _write(model, variables, begin, [[start]] * len(source), writing)
+
+
+def _check_writes(model: nn.Module, begins_with: str, other: str) -> None:
+    """Refuses a model that writes nothing, or begins with what the ``other`` function gives it."""
+    name = type(model).__name__
+    if not hasattr(model, "start") or not hasattr(model, "advance"):
+        raise UserError(f"a {name} cannot generate; give a model that has start and advance")
+    if begins_with not in inspect.signature(model.start).parameters:
+        raise UserError(f"a {name} does not begin with a {begins_with}; call {other} instead")
 
 
 class _Writing(NamedTuple):
@@ -126,8 +141,6 @@ def _write(
     check_number("number of words to write", length, at_least=1)
     check_number("number of words in a chunk", chunk, at_least=1)
     check_number("seed", seed, at_least=0, below=SEEDS)
-    if not hasattr(model, "advance"):
-        raise UserError(f"a {type(model).__name__} cannot generate; give a model that has advance")
     given = np.array([len(prompt) for prompt in prompts])
     # Reading a word writes the next: the first read is given, the last written is not read.
     steps = int(given.max()) - 1 + length

@@ -14,7 +14,7 @@ from nnjax.layers.layout import Layout, flatten_images, swap
 from nnjax.layers.parts import in_parts
 from nnjax.layers.pooling import max_pool
 from nnjax.models.dense_layers import dense_layers
-from nnjax.traced import check_number
+from nnjax.traced import check_number, check_numbers
 
 ACTIVATIONS_THAT_NEVER_FALL = (
     "identity",
@@ -74,13 +74,10 @@ class CNN(nn.Module):
     init_scale: float = 1.0
 
     def __post_init__(self):
-        for features in self.features:
-            check_number("number of kernels", features, at_least=1)
-        for size in self.kernel_sizes:
-            check_number("kernel size", size, at_least=1)
+        check_numbers("number of kernels", self.features, at_least=1)
+        check_numbers("kernel size", self.kernel_sizes, at_least=1)
         check_number("number of convolutions in a block", self.convolutions, at_least=1)
-        for features in self.hidden:
-            check_number("width of a hidden layer", features, at_least=1)
+        check_numbers("width of a hidden layer", self.hidden, at_least=1)
         check_number("number of outputs", self.outputs, at_least=1)
         check_number("dropout rate", self.dropout, at_least=0, below=1)
         check_number("hidden dropout rate", self.hidden_dropout, at_least=0, below=1)

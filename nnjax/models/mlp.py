@@ -6,7 +6,7 @@ import jax
 from nnjax import activations, initializers
 from nnjax.layers.flatten import flatten
 from nnjax.models.dense_layers import dense_layers
-from nnjax.traced import check_number
+from nnjax.traced import check_number, check_numbers
 
 
 class MLP(nn.Module):
@@ -33,8 +33,7 @@ class MLP(nn.Module):
     init_scale: float = 1.0
 
     def __post_init__(self):
-        for features in self.features:
-            check_number("width of a hidden layer", features, at_least=1)
+        check_numbers("width of a hidden layer", self.features, at_least=1)
         check_number("number of outputs", self.outputs, at_least=1)
         check_number("dropout rate", self.dropout, at_least=0, below=1)
         super().__post_init__()

@@ -1,6 +1,5 @@
 """A worker: takes waiting trials, trains them together, and goes on until there are none."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -18,7 +17,7 @@ from nnjax.sweeps.shared_data import SharedData
 from nnjax.sweeps.study import PROGRAM, Study
 from nnjax.sweeps.sweep import Search
 from nnjax.sweeps.tracing import Lifted
-from nnjax.training.checkpoints import AllDamaged, import_in_background
+from nnjax.training.checkpoints import AllDamaged, import_in_background, set_all_aside
 from nnjax.training.experiment import Experiment
 from nnjax.training.fit import Diverged, fit
 from nnjax.training.interruption import Interrupted, Request, requests
@@ -203,9 +202,7 @@ class Worker:
             return self._train_alone(experiment, run, run.read_data() is not None)
         except AllDamaged as error:
             warn(f"trial {number} begins anew: {error.what}")
-        # An empty folder of checkpoints is that of a run killed before its first.
-        shutil.rmtree(run.checkpoints)
-        run.checkpoints.mkdir()
+        set_all_aside(run.checkpoints)
         return self._train_alone(experiment, run, True)
 
     def _end(self, number: int, status: str, summary: Mapping[str, Any]) -> None:

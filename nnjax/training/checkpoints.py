@@ -17,7 +17,7 @@ import re
 import shutil
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +98,7 @@ class Checkpoints:
         with self._disk_errors():
             manager = self._writer()
             self._set_aside(step)
-            if step in self._steps():
+            if step in _steps(self._directory):
                 return
             args = _orbax().args
             items = args.Composite(
@@ -108,7 +108,7 @@ class Checkpoints:
 
     def latest_step(self) -> int | None:
         """The newest complete checkpoint not found to be damaged; None where there is none."""
-        return max(set(self._steps()) - self._damaged, default=None)
+        return max(set(_steps(self._directory)) - self._damaged, default=None)
 
     def restore(
         self,
@@ -134,7 +134,7 @@ class Checkpoints:
             system does not let it be read.
         """
         self.wait()
-        steps = sorted(self._steps(), reverse=True)
+        steps = sorted(_steps(self._directory), reverse=True)
         if step is not None and step not in steps:
             present = ", ".join(map(str, steps)) or "none"
             raise UserError(
@@ -208,11 +208,8 @@ class Checkpoints:
 
     def _set_aside(self, step: int) -> None:
         """Renames checkpoints that are damaged or later than ``step``: they are not the newest."""
-        moved = {other for other in self._steps() if other > step} | self._damaged
-        for other in moved:
-            aside = self._directory / f"set-aside-{other}"
-            shutil.rmtree(aside, ignore_errors=True)
-            (self._directory / str(other)).rename(aside)
+        moved = {other for other in _steps(self._directory) if other > step} | self._damaged
+        _rename_aside(self._directory, moved)
         self._damaged.clear()
         if moved:
             self._manager.reload()
@@ -236,13 +233,6 @@ class Checkpoints:
 
     # Reading
 
-    def _steps(self) -> list[int]:
-        """The complete checkpoints: Orbax gives a directory its plain number at the very end."""
-        try:
-            return [int(path.name) for path in self._directory.iterdir() if path.name.isdecimal()]
-        except FileNotFoundError:
-            return []
-
     def _read(self, step: int, abstract: Any) -> tuple[Arrays, dict[str, Any]]:
         """Reads and checks one checkpoint."""
         args = _orbax().args
@@ -261,6 +251,26 @@ class Checkpoints:
         with _reading(self._directory / str(step)):
             manager = self._manager or self._open()
             return manager.restore(step, args=_orbax().args.Composite(**{item: how}))[item]
+
+
+def set_all_aside(directory: Path) -> None:
+    """Renames every checkpoint, damaged as it may be, so that a run can begin anew beside them."""
+    _rename_aside(directory, _steps(directory))
+
+
+def _rename_aside(directory: Path, steps: Iterable[int]) -> None:
+    for step in steps:
+        aside = directory / f"set-aside-{step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        (directory / str(step)).rename(aside)
+
+
+def _steps(directory: Path) -> list[int]:
+    """The complete checkpoints: Orbax gives a directory its plain number at the very end."""
+    try:
+        return [int(path.name) for path in directory.iterdir() if path.name.isdecimal()]
+    except FileNotFoundError:
+        return []
 
 
 class _Damaged(Exception):

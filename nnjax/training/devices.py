@@ -85,6 +85,15 @@ def is_one_cpu(mesh: Mesh) -> bool:
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
 
 
+def memory(mesh: Mesh) -> int:
+    """Bytes that a device of the mesh has in all; CPU devices share those of the machine."""
+    device = mesh.devices.flat[0]
+    stats: Any = device.memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"]
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // mesh.local_mesh.size
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """The whole array on every device."""
     return NamedSharding(mesh, PartitionSpec())

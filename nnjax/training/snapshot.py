@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from nnjax import parameters
 from nnjax.data.dataset import Known
 from nnjax.errors import UserError
 from nnjax.learners.state import State
@@ -20,14 +21,26 @@ from nnjax.training.runs import Run
 
 
 def initial_carry(learner: Any, data: Known, training: Training, mesh: Mesh) -> updates.Carry:
-    """Draws the parameters from ``training.seed``, on every device of the mesh."""
+    """Draws the parameters from ``training.seed``, on every device of the mesh.
+
+    Raises:
+      UserError: they take more memory than a device has.
+    """
     example = data.example(training.batch(data.size("train")))
     everywhere = devices.replicated(mesh)
     begin = jax.jit(
         lambda key: updates.start(learner, learner.init(key, example), example),
         out_shardings=everywhere,
     )
-    return begin(jax.random.key(training.seed))
+    key = jax.random.key(training.seed)
+    # Asked for more than it has, the system would end the process without a word.
+    needed, memory = parameters.size_in_bytes(begin.eval_shape(key)), devices.memory(mesh)
+    if needed > memory:
+        raise UserError(
+            f"the training state takes {needed / 1e9:,.1f} GB on each device, which has "
+            f"{memory / 1e9:,.1f} GB of memory; take a smaller model"
+        )
+    return begin(key)
 
 
 def tree(carry: updates.Carry, best_state: State | None) -> dict[str, Any]:

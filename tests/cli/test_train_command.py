@@ -157,11 +157,18 @@ def test_a_run_that_raised_an_error_at_once_can_be_made_again(config_file, nnjax
         ("import sys\nsys.exit(3)", "bad.py, line 2: SystemExit: 3"),
         (
             "from nnjax.models import MLP\nMLP(features=4)",
-            "bad.py, line 2: TypeError: 'int' object is not iterable",
+            "bad.py, line 2: the width of a hidden layer is given for each, as (4,), not as 4",
         ),
         (
             "from nnjax.models import MLP\n\nMLP(features=(0,))",
             "bad.py, line 3: the width of a hidden layer must be at least 1, not 0",
+        ),
+        (
+            "from nnjax.data import Blobs\nfrom nnjax.learners import Supervised\n"
+            "from nnjax.models import MLP\nfrom nnjax.training import Experiment, Training\n"
+            "learner = Supervised(model=MLP(), optimizer='adam')\n"
+            "config = Experiment(data=Blobs(), learner=learner, training=Training(epochs=1))",
+            "bad.py: optimizer must be a value of type Optimizer, not 'adam'",
         ),
     ],
 )

@@ -113,7 +113,8 @@ def test_with_nothing_to_do_any_inputs_pass():
 @pytest.mark.parametrize(
     ("augment", "shape", "message"),
     [
-        (lambda: Augment(shift=-1), (), "shift must be 0 or more pixels, not -1"),
+        (lambda: Augment(crop=1.5), (), "crop must be 0 or more whole pixels, not 1.5"),
+        (lambda: Augment(shift=-1), (), "shift must be 0 or more whole pixels, not -1"),
         (lambda: Augment(rotate=-5), (), "rotation in degrees must be at least 0, not -5"),
         (lambda: Augment(zoom=1), (), "zoom must be below 1, not 1"),
         (lambda: Augment(flip=True), (2, 3), "augmentation needs images"),

@@ -157,7 +157,7 @@ def test_labels_that_are_equal_as_numbers_have_an_order(write):
 def test_a_class_is_listed_once(write, tmp_path):
     write("train.csv", ROWS)
     write("classes.txt", "fruit\ntree\nfruit\n")
-    with pytest.raises(UserError, match="the class 'fruit' is listed twice"):
+    with pytest.raises(UserError, match="names the class 'fruit' twice"):
         LabelledText(path=tmp_path).load()
 
 

@@ -184,3 +184,14 @@ def test_seeds_are_those_of_training():
             generate(model, variables, [[1]], 3, seed=seed)
     with pytest.raises(UserError, match="number of words in a chunk"):
         generate(model, variables, [[1]], 3, chunk=0)
+
+
+def test_each_kind_of_model_has_its_function():
+    cell = GRUCell(4)
+    translator = EncoderDecoder(Recurrent(cell), Recurrent(cell), vocabulary=5, target_vocabulary=5)
+    with pytest.raises(
+        UserError, match="a EncoderDecoder does not begin with a batch; call answer"
+    ):
+        generate(translator, {}, [[1]], 3)
+    with pytest.raises(UserError, match="a LanguageModel does not begin with a source; call gen"):
+        answer(MODELS["recurrent"], {}, np.ones((1, 3), np.int32), 3, start=1, end=2)

@@ -85,6 +85,7 @@ def test_a_trial_with_no_whole_checkpoint_begins_anew(
     whole = sweep_to_end(sweep, "whole")
     again = killed_and_gone_on_with(sweep, Run, "append_timings", die_in_the_second_epoch, damage)
     assert "trial 0 begins anew: every checkpoint in " in capsys.readouterr().err
+    assert list(again.directory.directory.glob("trials/*/checkpoints/set-aside-*"))
     assert again.study.counts() == {"complete": 2}
     assert records(again) == records(whole)
 

@@ -306,6 +306,12 @@ def test_the_accuracy_of_a_regression():
         train(data=Dataset(DATA.splits), epochs=1)
 
 
+def test_a_model_beyond_the_memory_of_the_machine():
+    huge = dataclasses.replace(LEARNER, model=MLP(features=(1_000_000, 1_000_000)))
+    with pytest.raises(UserError, match=r"training state takes 12,000.* GB on each device, which "):
+        train(huge, epochs=1)
+
+
 def test_a_batch_larger_than_the_data():
     with pytest.raises(UserError, match="batch_size 51 is larger than the 50 training examples"):
         train(epochs=1, batch_size=51)

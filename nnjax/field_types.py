@@ -1,0 +1,82 @@
+"""Whether the fields of nested options hold what they are declared to hold."""
+
+import dataclasses
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
+
+from nnjax import fields
+from nnjax.errors import UserError
+
+PLAIN_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+
+
+def conform(config: Any) -> Any:
+    """Returns options whose fields all have their declared types.
+
+    Paths may be given as texts, and tuples as lists.
+
+    Args:
+      config: a dataclass whose fields may be dataclasses in turn.
+
+    Raises:
+      UserError: a field holds something else; the sentence names it by its dotted path.
+    """
+    return _conform(config, "")
+
+
+def _conform(config: Any, prefix: str) -> Any:
+    changed = {}
+    for name, kind, hidden in _declared(type(config)):
+        value = getattr(config, name)
+        new = _field(value, kind, prefix + name)
+        if fields.is_options(new):
+            new = _conform(new, prefix if hidden else f"{prefix}{name}.")
+        if new is not value:
+            changed[name] = new
+    return fields.replace(config, changed) if changed else config
+
+
+def _declared(cls: type) -> list[tuple[str, Any, bool]]:
+    try:
+        return fields.declared(cls)
+    except NameError:  # Somebody's own class, with types that are imported for a type checker only.
+        return []
+
+
+def _field(value: Any, kind: Any, path: str) -> Any:
+    """The value, or what it stands for, if that is of the type."""
+    if _is(value, kind):
+        return value
+    if isinstance(value, str) and _is(Path(value), kind):
+        return Path(value)
+    if isinstance(value, list) and _is(tuple(value), kind):
+        return tuple(value)
+    if dataclasses.is_dataclass(value) and isinstance(value, type):
+        raise UserError(f"{path} is the class {value.__name__}: call it, as {value.__name__}()")
+    raise UserError(f"{path} must be {_name(kind)}, not {value!r}")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    # A protocol is checked where it is used, for what is used of it.
+    if getattr(kind, "_is_protocol", False):
+        return True
+    try:
+        check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+    except TypeCheckError:
+        return False
+    return True
+
+
+def _name(kind: Any) -> str:
+    """A type as people write it: without modules."""
+    if kind in PLAIN_NAMES:
+        return PLAIN_NAMES[kind]
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(map(repr, typing.get_args(kind)))
+    if isinstance(kind, type) and typing.get_origin(kind) is None:
+        return f"a value of type {kind.__name__}"
+    return "of type " + re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(kind))
