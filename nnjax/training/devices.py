@@ -87,11 +87,12 @@ def is_one_cpu(mesh: Mesh) -> bool:
 
 def memory(mesh: Mesh) -> int:
     """Bytes that a device of the mesh has in all; CPU devices share those of the machine."""
-    device = mesh.devices.flat[0]
-    stats: Any = device.memory_stats()
+    # A process is told of its own devices only.
+    devices = mesh.local_devices
+    stats: Any = devices[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // mesh.local_mesh.size
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
