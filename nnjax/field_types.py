@@ -2,22 +2,30 @@
 
 import dataclasses
 import re
+import types
 import typing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 from nnjax import fields
 from nnjax.errors import UserError
 
-PLAIN_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+PLAIN_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "True or False",
+    type(None): "None",
+}
 
 
 def conform(config: Any) -> Any:
     """Returns options whose fields all have their declared types.
 
-    Paths may be given as texts, and tuples as lists.
+    Paths may be given as texts, tuples as lists, and numbers as scalars of NumPy.
 
     Args:
       config: a dataclass whose fields may be dataclasses in turn.
@@ -26,6 +34,15 @@ def conform(config: Any) -> Any:
       UserError: a field holds something else; the sentence names it by its dotted path.
     """
     return _conform(config, "")
+
+
+def conform_value(config: Any, path: str, value: Any) -> Any:
+    """Returns a value for the field at a path, of its declared type.
+
+    Raises:
+      UserError: there is no such field, or the value is of another type.
+    """
+    return _field(value, fields.kind(config, path), path)
 
 
 def _conform(config: Any, prefix: str) -> Any:
@@ -53,6 +70,8 @@ def _field(value: Any, kind: Any, path: str) -> Any:
         return value
     if isinstance(value, str) and _is(Path(value), kind):
         return Path(value)
+    if isinstance(value, np.generic) and _is(value.item(), kind):
+        return value.item()
     if isinstance(value, list) and _is(tuple(value), kind):
         return tuple(value)
     if dataclasses.is_dataclass(value) and isinstance(value, type):
@@ -75,6 +94,8 @@ def _name(kind: Any) -> str:
     """A type as people write it: without modules."""
     if kind in PLAIN_NAMES:
         return PLAIN_NAMES[kind]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(map(_name, typing.get_args(kind)))
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(kind)))
     if isinstance(kind, type) and typing.get_origin(kind) is None:

@@ -78,16 +78,24 @@ def paths(config: Any) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def is_whole(config: Any, path: str) -> bool:
-    """Whether the field at a path is declared to hold a whole number, or perhaps None.
+def kind(config: Any, path: str) -> Any:
+    """The type that the field at a path is declared with.
 
     Raises:
       UserError: there is no such field; the message suggests the nearest.
     """
     *above, last = resolve(config, path)
     holder = functools.reduce(getattr, above, config)
-    kind = next(kind for name, kind, _ in declared(type(holder)) if name == last)
-    return kind in (int, int | None)
+    return next(kind for name, kind, _ in declared(type(holder)) if name == last)
+
+
+def is_whole(config: Any, path: str) -> bool:
+    """Whether the field at a path is declared to hold a whole number, or perhaps None.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    return kind(config, path) in (int, int | None)
 
 
 def is_options(value: Any) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pytest
 
 from nnjax import fields
@@ -48,7 +49,9 @@ def test_what_people_write_for_paths_and_tuples_is_taken():
     assert (config.data.path, config.data.size) == (Path("here"), (3, 4))
     assert config.learner.metrics == ("accuracy",)
     assert config.learner.model.hidden == (5,)
-    # Whole numbers are numbers.
+    # Whole numbers are numbers, and so are NumPy's.
+    narrow = conform(changed("data.examples", np.int64(5))).data.examples
+    assert (type(narrow), narrow) == (int, 5)
     assert conform(changed("optimizer.learning_rate", 1)).learner.optimizer.learning_rate == 1
 
 

@@ -230,6 +230,10 @@ class Study:
         return {owner for owner in owners if owner is not None}
 
     def _tell(self, number: int, value: float | None, state: TrialState) -> None:
+        trial = self._id(number)
+        # Optuna ends none but running trials.
+        if self._storage.get_trial(trial).state == TrialState.WAITING:
+            self._storage.set_trial_state_values(trial, TrialState.RUNNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._study.tell(number, value, state=state, skip_if_finished=True)

@@ -1,11 +1,14 @@
 """What a sweep is: an experiment, the values of some of its fields, and how to search them."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
+
+import numpy as np
 
 from nnjax import fields
 from nnjax.errors import UserError
+from nnjax.field_types import conform, conform_value
 from nnjax.sweeps.space import Dimension, Label, Suggest
 from nnjax.training.experiment import Experiment
 
@@ -91,7 +94,9 @@ class Sweep:
     search: Search = dataclasses.field(default_factory=Search)
 
     def __post_init__(self):
-        for path in self.over:
+        for path, values in self.over.items():
+            if not hasattr(values, "distribution"):
+                _check_values(self.experiment, path, values)
             fields.get(self.experiment, path)
         if self.suggest is None and not self.over:
             raise UserError(
@@ -120,17 +125,23 @@ class Sweep:
             training = self.experiment.training
             seed = training.seed if training.data_seed is None else training.data_seed
             values = {"data_seed": seed, **values}
+        values = {path: _whole(self.experiment, path, value) for path, value in values.items()}
         experiment = fields.replace(self.experiment, values)
-        for path, value in values.items():
-            _check_whole(experiment, path, value)
-        return Trial(labels=labels, experiment=experiment)
+        return Trial(labels=labels, experiment=conform(experiment))
 
 
-def _check_whole(experiment: Experiment, path: str, value: Any) -> None:
-    """Raises a UserError where a fraction stands in a field of whole numbers."""
-    fraction = isinstance(value, float) and not value.is_integer()
-    if fraction and fields.is_whole(experiment, path):
-        raise UserError(f"{path} must be a whole number, not {value}")
+def _check_values(experiment: Experiment, path: str, values: Any) -> None:
+    """Refuses values that are none of several, or of another type than the field at a path."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UserError(f"the values of {path} are given as several, not as {values!r}")
+    for value in values:
+        conform_value(experiment, path, value)
+
+
+def _whole(experiment: Experiment, path: str, value: Any) -> Any:
+    """The value; as an int where a range gave a whole number to a field of whole numbers."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and fields.is_whole(experiment, path) else value
 
 
 def _dimension(values: Any) -> Dimension:
@@ -138,6 +149,7 @@ def _dimension(values: Any) -> Dimension:
         return values
     from nnjax.sweeps.space import Values
 
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
     plain = all(isinstance(value, str | int | float | bool | None) for value in values)
     labels = tuple(values) if plain else tuple(str(value) for value in values)
     return Values(labels, tuple(values))

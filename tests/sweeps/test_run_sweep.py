@@ -2,11 +2,13 @@
 
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
+from nnjax import fields
 from nnjax.errors import UserError
 from nnjax.sweeps import Range, Search, Sweep
-from nnjax.sweeps.study import REFUSED, Study
+from nnjax.sweeps.study import REASON, REFUSED, Study
 
 
 def values(swept):
@@ -134,9 +136,46 @@ def test_options_that_do_not_fit(options, sentence):
 
 @pytest.mark.parametrize("path", ["batch_size", "optimizer.accumulation_steps", "data_seed"])
 def test_a_fraction_in_a_field_of_whole_numbers_is_refused(quick, path):
-    sweep = Sweep(experiment=quick, over={path: (1, 2.5)})
-    with pytest.raises(UserError, match=f"{path} must be a whole number, not 2.5"):
+    sentence = f"{path} must be a whole number( or None)?, not 2.5"
+    with pytest.raises(UserError, match=sentence):
+        Sweep(experiment=quick, over={path: (1, 2.5)})
+    sweep = Sweep(experiment=quick, over={path: Range(2, 3, count=3)})
+    with pytest.raises(UserError, match=sentence):
         sweep.trial({path: 2.5})
+    whole = fields.get(sweep.trial({path: 3.0}).experiment, path)
+    assert (type(whole), whole) == (int, 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "sentence"),
+    [
+        ("l2", ("0.1", 0.2), "l2 must be a number, not '0.1'"),
+        ("optimizer", ("adam", "sgd"), "optimizer must be a value of type Optimizer, not 'adam'"),
+        ("model.features", (3, 4), "model.features must be of type tuple"),
+        ("batch_size", 5, "the values of batch_size are given as several, not as 5"),
+        ("model.activation", "relu", "the values of model.activation are given as several, not "),
+    ],
+)
+def test_values_of_another_type_are_refused(quick, path, values, sentence):
+    with pytest.raises(UserError) as refused:
+        Sweep(experiment=quick, over={path: values})
+    assert str(refused.value).startswith(sentence)
+
+
+def test_values_may_be_lists_and_numbers_of_numpy(quick):
+    over = {"model.features": ([3], (4, 4)), "seed": np.arange(2)}
+    sweep = Sweep(experiment=quick, over=over)
+    assert sweep.trial({"model.features": "[3]", "seed": 1}).experiment.learner.model.features == (
+        3,
+    )
+    assert sweep.space["seed"].points() == (0, 1)
+
+
+def test_a_value_that_does_not_fit_fails_its_trial_alone(quick, sweep_to_end):
+    swept = sweep_to_end(Sweep(experiment=quick, over={"batch_size": (-1, 50)}))
+    assert swept.study.counts() == {"complete": 1, "fail": 1}
+    (failed,) = (trial for trial in swept.study.trials() if trial.state.name == "FAIL")
+    assert failed.user_attrs[REASON] == "batch_size must not be negative, it is -1"
 
 
 def test_an_unknown_field_names_the_nearest(quick):
