@@ -21,6 +21,8 @@ Metric = Literal["accuracy", "top5_accuracy", "sequence_accuracy", "mean_absolut
 NOT_METRICS = ("step", "epoch", "split")
 """What a record of a run holds beside metrics."""
 
+SMALLER_IS_BETTER = ("loss", "mean_absolute_error")
+
 OF_CLASSES = ("accuracy", "top5_accuracy", "sequence_accuracy")
 """The metrics that mean something for class labels only."""
 
@@ -80,7 +82,8 @@ def counted(
 
     Args:
       values: (batch,) one number per example, or (batch, time) one per target.
-      targets: of the batch; of class indices (batch, time) the negative ones are padding.
+      targets: of the batch; of whole numbers (batch, time), class indices, the negative ones are
+        padding.
       mask: (batch,), 0 for examples that do not count; None where all do.
 
     Returns:
@@ -88,8 +91,12 @@ def counted(
     """
     if values.ndim == 1:
         return mask
-    present = (targets >= 0).astype(jnp.float32)
-    return present if mask is None else present * mask[:, None]
+    present = None
+    if targets.ndim == values.ndim and jnp.issubdtype(targets.dtype, jnp.integer):
+        present = (targets >= 0).astype(jnp.float32)
+    if mask is None or present is None:
+        return present if mask is None else jnp.broadcast_to(mask[:, None], values.shape)
+    return present * mask[:, None]
 
 
 def class_index(outputs: jax.Array) -> jax.Array:

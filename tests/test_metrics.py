@@ -105,6 +105,15 @@ def test_padded_targets_do_not_count():
     assert metrics.counted(jnp.ones(2), targets) is None
 
 
+def test_numbers_of_a_sequence_all_count_whatever_their_sign():
+    values, mask = jnp.ones((2, 3)), jnp.array([0.0, 1.0])
+    vectors = jnp.zeros((2, 3, 5), jnp.int32) - 1
+    for targets in (jnp.full((2, 3), -0.5), jnp.full((2, 3, 2), -0.5), vectors):
+        assert metrics.counted(values, targets) is None
+        counted = metrics.counted(values, targets, mask)
+        np.testing.assert_array_equal(counted, [[0, 0, 0], [1, 1, 1]])
+
+
 def test_a_sequence_is_right_where_all_of_it_is():
     targets = jnp.array([[0, 1, 2], [0, 1, 2], [0, 1, -1], [0, 1, -1]])
     said = jnp.array([[0, 1, 2], [0, 1, 1], [0, 1, 0], [1, 1, 0]])

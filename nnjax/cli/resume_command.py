@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from nnjax import fields
 from nnjax.cli import compilation_cache, hosts_options, sweep_run, words
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
@@ -14,7 +15,9 @@ from nnjax.sweeps.directory import SweepDirectory, is_sweep
 from nnjax.training.devices import use_threads
 
 
-def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> None:
+def resume(
+    run: Annotated[Path, tyro.conf.Positional], quiet: bool = False, devices: int | None = None
+) -> None:
     """Goes on with a run that was stopped, from its newest checkpoint, or with a whole sweep.
 
     A run that was stopped while its figures were drawn gets them.
@@ -26,8 +29,13 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
     Args:
       run: the run directory, or runs/NAME for the newest run of that name; or that of a sweep.
       quiet: show nothing but errors and the last table.
+      devices: go on with so many devices, 0 for all there are; None takes as many as before.
     """
     if is_sweep(run):
+        if devices is not None:
+            raise UserError(
+                f"{run} is a sweep, each trial of which has a device: leave --devices out"
+            )
         sweep_run.resume(SweepDirectory.open(run), quiet=quiet)
         return
     opened = open_run(run)
@@ -38,8 +46,11 @@ def resume(run: Annotated[Path, tyro.conf.Positional], quiet: bool = False) -> N
         )
     compilation_cache.enable()
     use_threads(opened.experiment.training.threads)
-    script = find_script(opened.experiment, opened.module)
-    execute(script, opened.experiment, opened.run, resume=True, quiet=quiet)
+    experiment = opened.experiment
+    if devices is not None:
+        experiment = fields.replace(experiment, {"training.devices": devices})
+    script = find_script(experiment, opened.module)
+    execute(script, experiment, opened.run, resume=True, quiet=quiet)
 
 
 def run(arguments: list[str]) -> int:

@@ -92,9 +92,9 @@ def _on_record(run: Any) -> Iterator[None]:
 
 def _keep_times(run: Any, before: Mapping[str, Any]) -> None:
     """Puts the times of a training that was finished before back into the summary."""
-    after = run.read_summary()
-    if before.get("status") == "finished" and after.get("training_seconds") == 0:
-        run.write_summary(after | {name: before[name] for name in TIMES if name in before})
+    if before.get("status") == "finished":
+        kept = {name: before[name] for name in TIMES if name in before}
+        run.write_summary(run.read_summary() | kept)
 
 
 def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:

@@ -32,6 +32,7 @@ def report(experiment: Experiment) -> int:
 
     console = Console()
     findings = dry_run(experiment)
-    console.print(findings.layers.render())
+    if findings.layers:
+        console.print(findings.layers.render())
     console.print(findings.render())
     return 0

@@ -70,9 +70,10 @@ class Described:
           batch: with ``inputs`` as stored.
           key: given in training, where it draws the augmentation; None in evaluation.
         """
+        inputs = batch["inputs"] if key is None else self.augment(key, batch["inputs"])
+        batch = {**batch, "inputs": inputs}
         if self.preprocess is None:
             return {name: ids(array) for name, array in batch.items()}
-        inputs = batch["inputs"] if key is None else self.augment(key, batch["inputs"])
         return {**batch, "inputs": self.preprocess(inputs)}
 
     def example(self, batch_size: int = 1) -> Any:
@@ -331,7 +332,7 @@ Known = Dataset | Stream | Spec
 
 
 def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
-    """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of the first, masked.
+    """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of its own, masked.
 
     Returns:
       The batch with a ``mask`` of float32 (batch_size,).
@@ -340,7 +341,7 @@ def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
     missing = batch_size - count
     mask = np.asarray(batch.get("mask", np.ones(count, np.float32)), np.float32)
     if missing:
-        index = np.concatenate([np.arange(count), np.zeros(missing, np.int64)])
+        index = np.arange(batch_size) % count
         batch = jax.tree.map(lambda array: np.asarray(array)[index], dict(batch))
         mask = np.concatenate([mask, np.zeros(missing, np.float32)])
     return {**batch, "mask": mask}

@@ -102,18 +102,19 @@ class RecordStream(Described):
         # Imported here: grain takes most of a second.
         import grain
 
-        width = rows.stop - rows.start
+        places = np.arange(rows.start, rows.stop)
 
         def read(step: int) -> Batch:
             whole = indices(step)
-            own = whole[rows]
-            # Padding is copies of the batch's first example, whichever rows of it are read.
-            index = own if len(own) == width else np.append(own, whole[0])
-            batch = stack(records, index, self.stored)
-            if len(own) < width:
-                place = np.minimum(np.arange(width), len(own))
+            # Padding is copies of the batch's examples in turn, whichever rows of it are read.
+            index = whole[places % len(whole)]
+            if places[-1] < len(whole):
+                batch = stack(records, index, self.stored)
+            else:
+                distinct, place = np.unique(index, return_inverse=True)
+                batch = stack(records, distinct, self.stored)
                 batch = {name: array[place] for name, array in batch.items()}
-            present = (np.arange(width) < len(own)).astype(np.float32)
+            present = (places < len(whole)).astype(np.float32)
             return {**batch, "mask": present * batch.get("mask", np.float32(1))}
 
         options = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=self.threads)

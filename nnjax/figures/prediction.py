@@ -58,10 +58,12 @@ def _joined(batches: Sequence[np.ndarray], padding: float) -> np.ndarray:
 
 
 def flat(outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of sequences, every element that has a target is an example: (n, outputs) and (n,)."""
+    """Of sequences, every element that has a target is an example: (n, outputs) and (n, ...)."""
     if outputs.ndim < 3:
         return outputs, targets
-    present = targets >= 0
+    present = np.ones(outputs.shape[:-1], bool)
+    if targets.ndim == 2 and np.issubdtype(targets.dtype, np.integer):
+        present = targets >= 0
     return outputs[present], targets[present]
 
 

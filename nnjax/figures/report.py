@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,8 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
     importing.start()
     split = next(name for name in SHOWN if data.size(name))
     predicted = None
-    if data.target_vocabulary is None:
+    # A learner of one's own need not predict.
+    if data.target_vocabulary is None and hasattr(result.learner, "predict"):
         predicted = predict_with_targets(result.learner, result.state, data, split)
     importing.join()
     figures = _figures(result, data, run, split, predicted)
@@ -75,7 +76,7 @@ def _figures(
     split: str,
     predicted: tuple[np.ndarray, np.ndarray] | None,
 ) -> Iterator[tuple[str, Any]]:
-    """The name and the figure (or None) of each picture; of text only the learning curves."""
+    """Names and figures (or None); of text, and where nothing is predicted, only the curves."""
     records = run.read_metrics()
     if records:
         yield "learning_curves", draw_learning_curves(records, result.summary, run.name)
@@ -103,7 +104,7 @@ def _classifier_figures(
     heading = f"{title}: {accuracy:.2%} correct"
     yield "confusion_matrix", draw_confusion_matrix(counts, data.classes, heading)
     if isinstance(data, Dataset) and is_image(shape):
-        images = np.asarray(data.split(split)["inputs"])
+        images = _unmasked(data.split(split), "inputs")
         yield "mistakes", draw_mistakes(images, labels, outputs, data.classes, f"{title} mistakes")
 
 
@@ -120,7 +121,7 @@ def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
         return result.learner.predict(state, data.prepare({"inputs": points})["inputs"])
 
     splits = {
-        split: (np.asarray(arrays["inputs"]), class_indices(np.asarray(arrays["targets"])))
+        split: (_unmasked(arrays, "inputs"), class_indices(_unmasked(arrays, "targets")))
         for split, arrays in data.splits.items()
         if split in ("train", "test")
     }
@@ -129,6 +130,12 @@ def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
     return draw_decision_boundary(
         lambda points: np.asarray(probabilities(points)), splits, data.classes, title
     )
+
+
+def _unmasked(arrays: Mapping[str, Any], name: str) -> np.ndarray:
+    """An array of a split without the examples that the data's own mask leaves out."""
+    array = np.asarray(arrays[name])
+    return array[np.asarray(arrays["mask"]) > 0] if "mask" in arrays else array
 
 
 def _kernel_figures(result: Any, data: Dataset | Stream, run: Run) -> Iterator[tuple[str, Any]]:

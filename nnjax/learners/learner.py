@@ -11,7 +11,12 @@ from nnjax.metrics import Metrics
 
 @runtime_checkable
 class Learner(Protocol):
-    """Three pure functions on one ``State``: a frozen dataclass of options that has them."""
+    """Three pure functions on one ``State``: a frozen dataclass of options that has them.
+
+    What else it may have: ``metrics``, the names of what it measures beside the loss, of which a
+    run may monitor one; ``larger_is_better``, those names of its own of which larger is better;
+    ``predict(state, inputs)``, for figures; ``model``, for the table of layers.
+    """
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """Draws the state before the first update; ``example`` is a batch, or its shapes."""

@@ -235,7 +235,7 @@ class _Batches:
         """One batch; pure."""
         if self._whole:
             return examples
-        batch = dict(self._data.take(examples, index))
+        batch = dict(self._data.take(examples, order.example_at(index)))
         return order.masked(batch, index) if self.ragged else batch
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from nnjax.metrics import OF_CLASSES
 from nnjax.training import best
 from nnjax.training.experiment import Experiment
 
@@ -16,10 +17,12 @@ class Objective:
     Attributes:
       split: "train", "validation" or "test".
       metric: its name.
+      growing: the names of the metrics of which larger is better.
     """
 
     split: str
     metric: str
+    growing: tuple[str, ...] = OF_CLASSES
 
     @classmethod
     def of(cls, name: str, experiment: Experiment, data: Any) -> "Objective":
@@ -30,14 +33,15 @@ class Objective:
         """
         name = experiment.training.monitor if name == "auto" else name
         monitor = best.make_monitor(name, experiment.learner, data)
+        growing = (*OF_CLASSES, *getattr(experiment.learner, "larger_is_better", ()))
         if monitor is None:
-            return cls("train", "loss")
-        return cls(monitor.split, monitor.metric)
+            return cls("train", "loss", growing)
+        return cls(monitor.split, monitor.metric, growing)
 
     @property
     def maximize(self) -> bool:
         """Whether larger is better."""
-        return self.metric not in best.SMALLER_IS_BETTER
+        return self.metric in self.growing
 
     def value(self, measured: Mapping[str, Any]) -> float | None:
         """The value in metrics by split; None where it is missing or no finite number."""

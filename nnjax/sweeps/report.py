@@ -143,8 +143,8 @@ def _one_combination(row: OverSeeds, objective: Objective) -> Group:
     left_out = "".join(f", {count} {state}" for state, count in row.left_out.items())
     shown = _table(["", *_HEADINGS], first="left")
     for name, spread in row.metrics.items():
-        metric = Objective(*name.split("_", 1))
-        shown.add_row(name.replace("_", " "), *_cells(spread, metric.maximize))
+        grows = name.partition("_")[2] in objective.growing
+        shown.add_row(name.replace("_", " "), *_cells(spread, grows))
     if not row.metrics:
         shown.add_row(str(objective), *_cells(row.objective, objective.maximize))
     return Group(shown, _caption(f"over {len(row.trials)} seeds{left_out}"))

@@ -6,8 +6,7 @@ from typing import Any
 
 from nnjax.data.dataset import SPLITS, Known
 from nnjax.errors import UserError
-
-SMALLER_IS_BETTER = ("loss", "mean_absolute_error")
+from nnjax.metrics import OF_CLASSES, SMALLER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -17,10 +16,12 @@ class Monitor:
     Attributes:
       split: the split it is measured on.
       metric: its name.
+      maximize: whether larger is better.
     """
 
     split: str
     metric: str
+    maximize: bool
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether ``value`` is better than ``best``; NaN never is, anything beats None."""
@@ -28,7 +29,7 @@ class Monitor:
             return False
         if best is None:
             return True
-        return value < best if self.metric in SMALLER_IS_BETTER else value > best
+        return value > best if self.maximize else value < best
 
 
 def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
@@ -43,7 +44,7 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
     if name == "auto":
         # Of the next word several are right, so the likelihood says more than the accuracy.
         classifies = data.classes is not None and "accuracy" in measured
-        return Monitor("validation", "accuracy" if classifies else "loss")
+        return Monitor("validation", "accuracy" if classifies else "loss", classifies)
     split, _, metric = name.partition(" ")
     if not data.size(split) or metric not in measured:
         splits = [split for split in SPLITS if data.size(split)]
@@ -51,7 +52,21 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
             f"monitor '{name}' is not a split and a metric measured here; the splits are "
             f"{', '.join(splits)} and the metrics {', '.join(measured)}"
         )
-    return Monitor(split, metric)
+    maximize = is_larger_better(metric, learner)
+    if maximize is None:
+        raise UserError(
+            f"nothing says whether a larger {metric} is better; give {type(learner).__name__} a "
+            f"field larger_is_better, the names of the metrics of which it is: ('{metric}',) or ()"
+        )
+    return Monitor(split, metric, maximize)
+
+
+def is_larger_better(metric: str, learner: Any) -> bool | None:
+    """Whether a metric is to grow; None where a learner of one's own does not say of its own."""
+    if metric in SMALLER_IS_BETTER or metric in OF_CLASSES:
+        return metric in OF_CLASSES
+    named = getattr(learner, "larger_is_better", None)
+    return None if named is None else metric in named
 
 
 def check_patience(patience: int | None, monitor: Monitor | None) -> None:

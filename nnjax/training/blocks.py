@@ -66,7 +66,7 @@ class Whole:
     def __init__(self, data: Dataset, mesh: Mesh):
         row = order.whole(data.size("train"), mesh.size)
         own = row[devices.own_rows(len(row), mesh)]
-        batch = dict(data.take(_arrays(data), own))
+        batch = dict(data.take(_arrays(data), order.example_at(own)))
         if (row < 0).any():
             batch = order.masked(batch, own)
         self._data = devices.put_share(batch, mesh)
@@ -107,7 +107,7 @@ class Gathered:
         index = data["rows"][row]
         if self._mesh.size > 1:
             index = jax.lax.with_sharding_constraint(index, devices.split_batch(self._mesh))
-        batch = self._take(data["examples"], index)
+        batch = self._take(data["examples"], order.example_at(index))
         return order.masked(batch, index) if self._rows.ragged else batch
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class Copied:
     def _copy(self, block: int) -> Any:
         rows = self._rows(block * self.updates, self.updates)
         index = rows.reshape(-1)
-        batch = dict(self._data.take(self._arrays, index))
+        batch = dict(self._data.take(self._arrays, order.example_at(index)))
         if self._rows.ragged:
             batch = order.masked(batch, index)
         batch = jax.tree.map(lambda array: _aligned(array, rows.shape), batch)
@@ -191,7 +191,7 @@ class Rows:
         self._drawn: tuple[int, np.ndarray] | None = None
 
     def __call__(self, first: int, count: int) -> np.ndarray:
-        """Rows ``first`` to ``first + count - 1``: int32 (count, width), -1 in empty places."""
+        """Rows ``first`` to ``first + count - 1``: int32 (count, width), as ``order.batches``."""
         rows = np.empty((count, self.width), np.int32)
         filled = 0
         while filled < count:

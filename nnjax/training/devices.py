@@ -64,7 +64,10 @@ def make_mesh(count: int) -> Mesh:
     devices = jax.local_devices()
     if count > len(devices):
         kinds = f"{len(devices)} {devices[0].platform} device" + "s" * (len(devices) > 1)
-        raise UserError(f"{count} devices were asked for, this machine has {kinds}")
+        raise UserError(
+            f"{count} devices were asked for, this machine has {kinds}; give --devices "
+            f"{len(devices)}, or 0 for all there are"
+        )
     chosen = devices[: count or len(devices)]
     return jax.make_mesh((len(chosen),), (AXIS,), axis_types=(AxisType.Auto,), devices=chosen)
 

@@ -18,7 +18,7 @@ class Findings:
     """What a dry run finds.
 
     Attributes:
-      layers: the layer table.
+      layers: the layer table; None of a learner that has no ``model``.
       inputs: shapes and dtypes of a batch of inputs, as the model takes it.
       examples: number of examples of each split.
       steps: updates in the whole run.
@@ -28,7 +28,7 @@ class Findings:
         plans it; None where the compiler does not say.
     """
 
-    layers: Summary
+    layers: Summary | None
     inputs: Any
     examples: dict[str, int]
     steps: int
@@ -67,7 +67,7 @@ def dry_run(experiment: Experiment) -> Findings:
     inputs = batch["inputs"]
     splits = {name: data.size(name) for name in SPLITS if data.size(name)}
     return Findings(
-        layers=summarise(learner.model, inputs),
+        layers=summarise(learner.model, inputs) if hasattr(learner, "model") else None,
         inputs=inputs,
         examples=splits,
         steps=training.total_steps(examples),

@@ -12,6 +12,7 @@ from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
 from nnjax.metrics import OF_CLASSES
 from nnjax.models import SingleNeuron
+from nnjax.optimizers import Optimizer
 from nnjax.training.options import Training
 
 
@@ -92,9 +93,9 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     if model is not None:
         fitted["model"] = model = _fit_model(model, data)
     _check_outputs(model, getattr(learner, "loss", None), data)
-    if optimizer is not None:
+    if isinstance(optimizer, Optimizer):
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
-    return dataclasses.replace(learner, **fitted)
+    return dataclasses.replace(learner, **fitted) if fitted else learner
 
 
 def _fit_model(model: Any, data: Known) -> Any:

@@ -28,6 +28,9 @@ from nnjax.training.tensorboard import TensorBoard
 STRETCH_SECONDS = 0.25
 """Updates go to the device in stretches of about this long; signals are heeded between them."""
 
+TIMES = ("seconds", "training_seconds", "compile_seconds")
+"""What a summary and a checkpoint tell of a run's length."""
+
 
 OTHER_DATA = (
     "process {process} reads other data than process 0: the checksum of its {name} is {other}, not "
@@ -133,7 +136,8 @@ class _Loop:
         self.steps_trained = 0
         self.training_seconds = 0.0
         self.compile_seconds = 0.0
-        self.earlier_seconds = 0.0
+        # Of the processes before this one, up to the checkpoint that it goes on from.
+        self.earlier = dict.fromkeys(TIMES, 0.0)
         self.saved_at = time.perf_counter()
         self.save_is_due = False
 
@@ -146,7 +150,10 @@ class _Loop:
     def begin(self, resume: bool) -> None:
         """Restores the newest checkpoint, where there is one to resume from, and compiles."""
         run = self.run
+        if resume and not run:
+            raise UserError("there is nothing to resume without a run; give fit the run")
         if run:
+            agreement.together(lambda: _check_unused(run, resume))
             agreement.together(lambda: run.record_data(self.data))
         if resume:
             self._restore()
@@ -173,7 +180,7 @@ class _Loop:
         self.carry = tree["carry"]
         self.best_state = tree["best"] if self.monitor else None
         self.standing = best.Standing(**meta["standing"])
-        self.earlier_seconds = meta["seconds"]
+        self.earlier = {name: meta.get(name, 0.0) for name in TIMES}
         self.feed.seek(meta["position"])
         self._note(f"resumed at step {self.step:,}")
 
@@ -298,8 +305,8 @@ class _Loop:
 
     def _write_timing(self) -> None:
         if self.run:
-            speed = self._examples_per_second()
-            record = {"step": self.step, "seconds": self._seconds(), "examples_per_second": speed}
+            seconds, speed = self._times()["seconds"], self._examples_per_second()
+            record = {"step": self.step, "seconds": seconds, "examples_per_second": speed}
             self.run.append_timings(record)
 
     def agree(self, request: Request) -> None:
@@ -343,7 +350,7 @@ class _Loop:
             self._diverge(self.step)
         meta = {
             "standing": dataclasses.asdict(self.standing),
-            "seconds": self._seconds(),
+            **self._times(),
             "position": self.feed.position(),
         }
         agreement.together(checkpoints.wait)
@@ -379,9 +386,7 @@ class _Loop:
             "epochs": self.step / self.feed.steps_per_epoch,
             "best_step": self.standing.best_step,
             "parameters": parameters.count(state.params),
-            "seconds": self._seconds(),
-            "training_seconds": self.training_seconds,
-            "compile_seconds": self.compile_seconds,
+            **self._times(),
             "examples_per_second": self._examples_per_second(),
         }
 
@@ -395,8 +400,10 @@ class _Loop:
         if self.checkpoints:
             self.checkpoints.close()
 
-    def _seconds(self) -> float:
-        return self.earlier_seconds + time.perf_counter() - self.began
+    def _times(self) -> dict[str, float]:
+        """Seconds in all, of training and of compiling, of every process of the run together."""
+        own = (time.perf_counter() - self.began, self.training_seconds, self.compile_seconds)
+        return {name: self.earlier[name] + now for name, now in zip(TIMES, own, strict=True)}
 
     def _examples_per_second(self) -> float:
         seen = self.steps_trained / self.feed.steps_per_epoch * self.examples
@@ -405,6 +412,19 @@ class _Loop:
     def _note(self, message: str) -> None:
         if self.progress:
             self.progress.note(message)
+
+
+def _check_unused(run: Run, resume: bool) -> None:
+    """Refuses to mix the records of two trainings, of which one's checkpoints would be kept.
+
+    Raises:
+      UserError: something was trained there, and it is not gone on with.
+    """
+    if not resume and run.read_metrics():
+        raise UserError(
+            f"run {run.directory} holds what was trained before; give fit another run, or "
+            "resume=True to go on with it"
+        )
 
 
 def _check_never_saved(run: Run) -> None:

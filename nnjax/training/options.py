@@ -25,7 +25,7 @@ class Training:
       batch_size: examples an update; 0 takes the whole training split, unshuffled.
       seed: draws the initial parameters, dropout and, unless data_seed is given, the data order.
       data_seed: draws the data order, which is a function of this seed and the epoch alone.
-      evaluate_every: epochs between two evaluations.
+      evaluate_every: epochs between two evaluations, to the nearest whole number of updates.
       evaluate_train: also evaluate the training split after training, over every example.
       monitor: what decides which parameters are best and when to stop early: a split and a metric,
         as in "validation accuracy" or "train loss"; "auto" is the validation accuracy (loss, if the
@@ -89,7 +89,9 @@ class Training:
         if self.steps is not None:
             return self.steps
         if self.examples is not None:
-            return max(1, math.ceil(self.examples / self.batch(examples)))
+            epochs, rest = divmod(self.examples, examples)
+            steps = epochs * self.steps_per_epoch(examples)
+            return max(1, steps + math.ceil(rest / self.batch(examples)))
         assert self.epochs is not None
         return max(1, round(self.epochs * self.steps_per_epoch(examples)))
 

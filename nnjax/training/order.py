@@ -17,16 +17,15 @@ def batches(order: np.ndarray, batch_size: int, multiple: int = 1) -> np.ndarray
 
     Returns:
       int32 (updates, row): indices of examples. Places that no example fills, at the end of a row,
-      are -1.
+      hold ``~i``, a negative number, i one of the row's examples in turn: what a model measures of
+      a batch, as batch normalisation does, is then measured of examples of that batch.
     """
-    examples = len(order)
-    updates = -(-examples // batch_size)
+    full = len(order) // batch_size
     row = -(-batch_size // multiple) * multiple
-    padded = np.full((updates, row), -1, np.int32)
-    full = examples // batch_size
-    padded[:full, :batch_size] = order[: full * batch_size].reshape(full, batch_size)
-    padded[full:, : examples - full * batch_size] = order[full * batch_size :]
-    return padded
+    rows = [_padded(order[: full * batch_size].reshape(full, batch_size), row)]
+    if rest := len(order) % batch_size:
+        rows.append(_padded(order[None, -rest:], row))
+    return np.concatenate(rows)
 
 
 def is_ragged(examples: int, batch_size: int, multiple: int = 1) -> bool:
@@ -35,10 +34,21 @@ def is_ragged(examples: int, batch_size: int, multiple: int = 1) -> bool:
 
 
 def whole(examples: int, multiple: int = 1) -> np.ndarray:
-    """One batch of every example in order, int32 (row,), padded with -1 to a multiple."""
-    row = np.full(-(-examples // multiple) * multiple, -1, np.int32)
-    row[:examples] = np.arange(examples)
-    return row
+    """One batch of every example in order, int32 (row,), padded to a multiple as the others."""
+    return batches(np.arange(examples, dtype=np.int32), examples, multiple)[0]
+
+
+def _padded(rows: np.ndarray, width: int) -> np.ndarray:
+    """Rows (n, examples) of indices with their empty places filled, int32 (n, width)."""
+    place, filled = np.arange(width), rows.shape[1]
+    examples = rows[:, place % filled]
+    return np.where(place < filled, examples, ~examples).astype(np.int32)
+
+
+def example_at(index: Any) -> Any:
+    """The example in each place of a row, or one to fill an empty place: int32, of NumPy or JAX."""
+    # Every bit turned where the first is set: ~i of a negative number, without a branch.
+    return index ^ (index >> 31)
 
 
 def masked(batch: Batch, index: Any) -> dict[str, Any]:
@@ -46,7 +56,7 @@ def masked(batch: Batch, index: Any) -> dict[str, Any]:
 
     Args:
       batch: the arrays that ``index`` took, of NumPy or JAX.
-      index: int32 (row,), -1 where there is no example.
+      index: int32 (row,), negative where there is no example.
     """
     present = (index >= 0).astype(np.float32)
     return {**batch, "mask": present * batch["mask"] if "mask" in batch else present}

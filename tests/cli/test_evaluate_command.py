@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pytest
+
 from nnjax.cli.main import main
 
 
@@ -24,18 +26,25 @@ def test_mistakes_add_up(digits_run, capsys):
     assert f"test, {mistaken} of {examples} mistaken" in printed
 
 
-def test_other_numbers_in_the_summary_are_named(circles_run, capsys):
+@pytest.mark.parametrize(
+    ("difference", "sentence"),
+    [
+        (1e-3, "summary.json says otherwise: test loss {}"),
+        (1e-6, "equal to summary.json, to round"),
+    ],
+)
+def test_other_numbers_in_the_summary_are_named(circles_run, capsys, difference, sentence):
     path = circles_run.directory / "summary.json"
     content = path.read_bytes()
     summary = json.loads(content)
-    summary["test"]["loss"] += 1e-6
+    summary["test"]["loss"] += difference
     path.write_text(json.dumps(summary))
     try:
         main(["evaluate", str(circles_run.directory)])
     finally:
         path.write_bytes(content)
     printed = capsys.readouterr().out
-    assert f"summary.json says otherwise: test loss {summary['test']['loss']!r}" in printed
+    assert sentence.format(repr(summary["test"]["loss"])) in printed
 
 
 def test_without_a_summary(circles_run, capsys, tmp_path):

@@ -1,5 +1,6 @@
 """``nnjax resume``: as if the run had never been stopped, or a sentence why not."""
 
+import json
 import os
 import shutil
 import signal
@@ -59,6 +60,12 @@ def test_resumes_by_any_path_inside(stopped, whole, nnjax, same_parameters):
     assert "resumed at step " in done.out
     same_parameters(whole, stopped)
     assert_same_metrics(whole, stopped)
+
+
+def test_goes_on_with_other_devices(stopped, whole, nnjax, same_parameters):
+    assert nnjax("resume", stopped, "--devices", 1).status == 0
+    same_parameters(whole, stopped, rtol=1e-5)
+    assert json.loads((stopped / "config.json").read_text())["training"]["devices"] == 4
 
 
 def test_the_original_config_has_changed_or_gone(stopped, whole, nnjax, config_file):

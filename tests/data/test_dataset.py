@@ -141,6 +141,14 @@ def test_only_training_batches_are_augmented():
     assert np.any(np.asarray(data.prepare(batch, jax.random.key(0))["inputs"]) != 2.0 * images)
 
 
+def test_augmentation_needs_no_preprocessing():
+    images = np.random.default_rng(0).random((4, 5, 5, 1), np.float32)
+    batch = {"inputs": images, "targets": np.zeros(4, np.int32)}
+    data = Dataset({"train": batch}, None, None, Augment(shift=2))
+    assert np.any(np.asarray(data.prepare(batch, jax.random.key(0))["inputs"]) != images)
+    np.testing.assert_array_equal(data.prepare(batch)["inputs"], images)
+
+
 # Several arrays of inputs, ids of words -----------------------------------------------------------
 
 

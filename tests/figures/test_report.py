@@ -1,5 +1,8 @@
 """The report of a run: the figures that its data and model allow."""
 
+import dataclasses
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -54,6 +57,24 @@ def test_images(tmp_path):
     result, run = trained(data, tmp_path, Digits())
     names = drawn(draw_report(result, data, run), run)
     assert names == ["learning_curves", "confusion_matrix", "mistakes", "first_layer"]
+
+
+def test_images_that_the_data_masks_are_not_shown(tmp_path, monkeypatch):
+    data = Digits().load()
+    masked = {
+        name: {**arrays, "mask": np.float32(np.arange(data.size(name)) >= 100)}
+        for name, arrays in data.splits.items()
+    }
+    result, run = trained(dataclasses.replace(data, splits=masked), tmp_path, Digits())
+    shown = []
+    monkeypatch.setattr(
+        sys.modules["nnjax.figures.report"], "draw_mistakes", lambda *given: shown.append(given)
+    )
+    draw_report(result, dataclasses.replace(data, splits=masked), run)
+    ((images, labels, *_),) = shown
+    arrays = data.split("test")
+    np.testing.assert_array_equal(images, arrays["inputs"][100:])
+    np.testing.assert_array_equal(labels, arrays["targets"][100:])
 
 
 def test_regression(tmp_path):

@@ -11,16 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from nnjax.data import Blobs
 from nnjax.data.dataset import Dataset
 from nnjax.errors import UserError
+from nnjax.figures import draw_report
 from nnjax.learners import State, Supervised
 from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
+from nnjax.sweeps.objective import Objective
 from nnjax.training import Experiment, Training, devices, fit
+from nnjax.training.dry_run import dry_run
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.fit import Diverged
 from nnjax.training.options import SMOKE_STEPS
@@ -75,6 +79,9 @@ def assert_same_bits(one, other):
         ({"epochs": 0.01}, 1),
         ({"steps": 7}, 7),
         ({"examples": 61}, 7),
+        ({"examples": 100, "batch_size": 15}, 8),
+        ({"examples": 66, "batch_size": 15}, 6),
+        ({"examples": 1}, 1),
         ({"epochs": 2, "batch_size": 0}, 2),
         ({"epochs": 2, "batch_size": 50}, 2),
         ({"epochs": 2, "batch_size": 15}, 8),
@@ -322,12 +329,24 @@ def test_resumed_after_fewer_steps_it_is_the_same_run(tmp_path, monitor):
     whole_run = make_run(tmp_path / "whole", epochs=6)
     whole = train(run=whole_run, epochs=6, monitor=monitor)
     run = make_run(tmp_path / "parts", epochs=6)
-    train(run=run, epochs=2, monitor=monitor)
+    times = train(run=run, epochs=2, monitor=monitor).summary
     train(run=run, epochs=4, monitor=monitor, resume=True)
     resumed = train(run=run, epochs=6, monitor=monitor, resume=True)
     assert_same_bits(resumed.state, whole.state)
+    assert resumed.summary["training_seconds"] > times["training_seconds"] > 0
+    assert resumed.summary["compile_seconds"] > times["compile_seconds"] > 0
     metrics = [r.directory / "metrics.jsonl" for r in (run, whole_run)]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
+
+
+def test_a_second_training_in_a_run_is_refused(tmp_path):
+    run = make_run(tmp_path, epochs=1)
+    first = train(run=run, epochs=1)
+    with pytest.raises(UserError, match=r"holds what was trained before; give fit another run, or"):
+        train(run=run, epochs=1, seed=5)
+    assert run.read_summary() == first.summary
+    with pytest.raises(UserError, match="there is nothing to resume without a run"):
+        train(epochs=1, resume=True)
 
 
 def test_resumed_without_a_checkpoint_it_starts_again(tmp_path):
@@ -399,7 +418,8 @@ def test_a_learner_need_have_three_functions_only(tmp_path):
     @dataclasses.dataclass(frozen=True)
     class Median:
         def init(self, key, example):
-            return State(jnp.zeros((), jnp.int32), {"m": jnp.zeros(5)}, {}, (), key)
+            m = jnp.zeros(example["inputs"].shape[-1])
+            return State(jnp.zeros((), jnp.int32), {"m": m}, {}, (), key)
 
         def step(self, state, batch, axis_name=None):
             params = {"m": state.params["m"] + 0.01 * jnp.sign(self._errors(state, batch)).mean(0)}
@@ -416,6 +436,46 @@ def test_a_learner_need_have_three_functions_only(tmp_path):
     result = train(Median(), run=run, epochs=3)
     assert result.summary["parameters"] == 5
     assert result.summary["best_step"] is not None
+    assert [path.stem for path in draw_report(result, DATA, run)] == ["learning_curves"]
+    findings = dry_run(Experiment(data=Blobs(), learner=Median(), training=Training(epochs=1)))
+    assert (findings.layers, findings.steps) == (None, 4)
+
+
+OPTAX = optax.sgd(0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measuring:
+    """A learner with a metric of its own, which falls while it trains, and Optax's optimizer."""
+
+    larger_is_better: tuple[str, ...] | None = ()
+    metrics: tuple[str, ...] = ("distance",)
+    optimizer: optax.GradientTransformation = OPTAX
+
+    def init(self, key, example):
+        return State(jnp.zeros((), jnp.int32), jnp.full(5, 3.0), {}, (), key)
+
+    def step(self, state, batch, axis_name=None):
+        after = dataclasses.replace(state, step=state.step + 1, params=0.9 * state.params)
+        return after, self.evaluate(state, batch)
+
+    def evaluate(self, state, batch):
+        distance = jnp.abs(state.params).sum() + 0 * batch["inputs"][:, 0]
+        mean = Mean.of(distance, batch.get("mask"))
+        return {"loss": mean, "distance": mean}
+
+
+def test_a_metric_of_ones_own_has_a_direction():
+    options = {"epochs": 2, "monitor": "validation distance"}
+    assert train(Measuring(), **options).summary["best_step"] == 10
+    assert train(Measuring(("distance",)), **options).summary["best_step"] == 5
+    with pytest.raises(UserError, match="nothing says whether a larger distance is better; give M"):
+        train(Measuring(None), **options)
+    data = Blobs().load()
+    for growing, maximize in (((), False), (("distance",), True)):
+        learner = Measuring(growing)
+        experiment = Experiment(data=Blobs(), learner=learner, training=Training(epochs=1))
+        assert Objective.of("train distance", experiment, data).maximize == maximize
 
 
 def test_fit_outside_the_main_thread():
