@@ -69,6 +69,9 @@ def export(
             raise UserError(f"{file} exists already; choose another folder (--to), or --overwrite")
         if file.is_dir():
             raise UserError(f"{file} is a folder; choose another folder (--to) to export to")
+    if not hasattr(learner, "predict"):
+        name = type(learner).__name__
+        raise UserError(f"a {name} predicts nothing to export; give it predict(state, inputs)")
     state = jax.device_put(state, jax.local_devices()[0])
     stored = data.stored["inputs"]
 
@@ -216,6 +219,8 @@ def _lower(function: Callable, stored: Any) -> Any:
         except Exception as error:
             failure = error
     reason = str(failure).strip().partition("\n")[0]
+    if "_DimExpr" in reason:
+        reason += " (the size of a batch is no number there: write x.shape[0] or -1, not len(x))"
     raise UserError(f"this model cannot be exported to StableHLO: {reason}") from failure
 
 

@@ -25,7 +25,7 @@ PLAIN_NAMES = {
 def conform(config: Any) -> Any:
     """Returns options whose fields all have their declared types.
 
-    Paths may be given as texts, tuples as lists, and numbers as scalars of NumPy.
+    Paths may be given as texts, tuples as lists, and numbers and tuples of them as NumPy's.
 
     Args:
       config: a dataclass whose fields may be dataclasses in turn.
@@ -70,13 +70,18 @@ def _field(value: Any, kind: Any, path: str) -> Any:
         return value
     if isinstance(value, str) and _is(Path(value), kind):
         return Path(value)
-    if isinstance(value, np.generic) and _is(value.item(), kind):
-        return value.item()
-    if isinstance(value, list) and _is(tuple(value), kind):
-        return tuple(value)
+    if _is(plain := _plain(value), kind):
+        return plain
     if dataclasses.is_dataclass(value) and isinstance(value, type):
         raise UserError(f"{path} is the class {value.__name__}: call it, as {value.__name__}()")
     raise UserError(f"{path} must be {_name(kind)}, not {value!r}")
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy as Python's, and lists and arrays of them as tuples."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _is(value: Any, kind: Any) -> bool:

@@ -98,6 +98,17 @@ def is_whole(config: Any, path: str) -> bool:
     return kind(config, path) in (int, int | None)
 
 
+def is_several(config: Any, path: str) -> bool:
+    """Whether the field at a path is declared to hold a tuple, or perhaps something else.
+
+    Raises:
+      UserError: there is no such field; the message suggests the nearest.
+    """
+    declared_kind = kind(config, path)
+    kinds = (declared_kind, *typing.get_args(declared_kind))
+    return any(typing.get_origin(one) is tuple for one in kinds)
+
+
 def is_options(value: Any) -> bool:
     """Whether a value is an instance of a dataclass, as Flax modules are."""
     return dataclasses.is_dataclass(value) and not isinstance(value, type)

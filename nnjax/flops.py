@@ -53,6 +53,7 @@ def _products(jaxpr: Any, scope: tuple[str, ...], times: int) -> Iterator[Produc
 
 def _flops(equation: Any) -> int:
     """2 x the multiply-adds of one equation; 0 where it is no product."""
+    zeros = 1
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
         shape = equation.invars[0].aval.shape
@@ -61,6 +62,8 @@ def _flops(equation: Any) -> int:
         kernel = equation.invars[1].aval.shape
         features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
         each = math.prod(kernel) // features
+        # Of a transposed convolution most products are with the zeros between its inputs.
+        zeros = math.prod(equation.params["lhs_dilation"])
     else:
         return 0
-    return 2 * each * math.prod(equation.outvars[0].aval.shape)
+    return 2 * each * math.prod(equation.outvars[0].aval.shape) // zeros

@@ -168,6 +168,11 @@ def by_name(name: str | Callable) -> Callable[[jax.Array, jax.Array], jax.Array]
     return name if callable(name) else choose("metric", name, _FUNCTIONS)
 
 
+def name_of(metric: str | Callable) -> str:
+    """What a metric is called where it is recorded: a function of one's own by its name."""
+    return metric if isinstance(metric, str) else metric.__name__
+
+
 def confusion_matrix(
     predicted: ArrayLike, labels: ArrayLike, classes: int, mask: jax.Array | None = None
 ) -> jax.Array:

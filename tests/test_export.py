@@ -265,6 +265,20 @@ class Unexportable(nn.Module):
         return jax.pure_callback(lambda x: x, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
 
+class Measured(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dense(3)(x.reshape(len(x), -1))
+
+
+def test_a_model_that_takes_the_batch_for_a_number_is_told_how_not_to(tmp_path):
+    learner, state, data = make(Measured())
+    with pytest.raises(UserError, match=r"write x.shape\[0\] or -1, not len\(x\)"):
+        export.export(learner, state, data, tmp_path)
+    with pytest.raises(UserError, match="a object predicts nothing to export; give it predict"):
+        export.export(object(), state, data, tmp_path)
+
+
 def test_a_model_that_cannot_be_exported_is_refused_in_a_sentence(tmp_path):
     learner, state, data = make(Unexportable())
     with pytest.raises(UserError, match="cannot be exported"):

@@ -52,6 +52,11 @@ def test_what_people_write_for_paths_and_tuples_is_taken():
     # Whole numbers are numbers, and so are NumPy's.
     narrow = conform(changed("data.examples", np.int64(5))).data.examples
     assert (type(narrow), narrow) == (int, 5)
+    for features in (tuple(np.array([8, 9])), np.array([8, 9])):
+        taken = conform(changed("model.features", features)).learner.model.features
+        assert (taken, {type(one) for one in taken}) == ((8, 9), {int})
+    rate = conform(changed("optimizer.learning_rate", np.float32(0.5)))
+    assert rate.learner.optimizer.learning_rate == 0.5
     assert conform(changed("optimizer.learning_rate", 1)).learner.optimizer.learning_rate == 1
 
 

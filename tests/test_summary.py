@@ -103,6 +103,13 @@ def test_flax_convolution_in_a_trace():
     assert count_flops(layer.apply, variables, x) == flops
 
 
+def test_zeros_between_the_inputs_of_a_transposed_convolution_are_not_counted():
+    model = nn.ConvTranspose(4, (2, 2), strides=(2, 2))
+    images = jax.ShapeDtypeStruct((1, 14, 14, 8), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), images)
+    assert count_flops(model.apply, variables, images) == 2 * 14 * 14 * 8 * 4 * 4
+
+
 def test_dropout_has_a_row_where_it_drops():
     names = [row.kind for row in summarise(MLP(outputs=2, dropout=0.5), IMAGES).rows]
     assert names == ["Dense", "Dropout", "Dense"]

@@ -97,7 +97,9 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        raise UserError(f"{file}{_line_in(error, file)}: {kind}{error}") from error
+        copied = isinstance(error, ModuleNotFoundError) and file != original
+        where = f"; what {original} imports is looked for beside it" if copied else ""
+        raise UserError(f"{file}{_line_in(error, file)}: {kind}{error}{where}") from error
     return module
 
 

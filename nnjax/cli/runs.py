@@ -5,8 +5,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from nnjax import fields
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError
 from nnjax.training.experiment import Experiment, check_data
 from nnjax.training.runs import CONFIG, Run
 
@@ -24,9 +26,21 @@ class Opened(NamedTuple):
         Raises:
           UserError: its source gives none.
         """
-        data = self.experiment.data.load()
+        try:
+            data = self.experiment.data.load()
+        except UserError as error:
+            raise UserError(f"{error}{self._elsewhere()}") from error
         check_data(data)
         return data
+
+    def _elsewhere(self) -> str:
+        """Where a relative path of the data leads from, if not from here."""
+        began = self.run.environment.get("directory")
+        values = [value for _, value in fields.paths(self.experiment.data).values()]
+        relative = [path for path in values if isinstance(path, Path) and not path.is_absolute()]
+        if not relative or not isinstance(began, str) or Path(began) == Path.cwd():
+            return ""
+        return f" ({relative[0]} was meant from {began}, where the run began: call it from there)"
 
 
 def open_run(directory: Path) -> Opened:
@@ -55,7 +69,9 @@ def _original(run: Run, copy: Path) -> Path:
 
     The configuration names the classes of the file by its name.
     """
-    if isinstance(recorded := run.environment.get("config_file"), str):
-        return Path(recorded)
-    named = re.search(rf'"{files.MODULE_PREFIX}(\w+)\.', (run.directory / CONFIG).read_text())
-    return copy.with_stem(named[1]) if named else copy
+    recorded = run.environment.get("config_file")
+    original = Path(recorded) if isinstance(recorded, str) else copy
+    named = re.search(rf'"({files.MODULE_PREFIX}(\w+))\.', (run.directory / CONFIG).read_text())
+    if named is None or named[1] == files.module_name(original):
+        return original
+    return original.with_stem(named[2])

@@ -148,7 +148,9 @@ def _dimension(experiment: Experiment, path: str, words: Sequence[str]) -> space
     def read(word: str) -> Any:
         if isinstance(fields.get(experiment, name), bool):
             return _truth(path, word)
-        given = [f"--{path.replace('_', '-')}", *word.split()]
+        # A word of several values is one value only where that is a tuple.
+        values = word.split() if fields.is_several(experiment, name) else [word]
+        given = [f"--{path.replace('_', '-')}", *values]
         try:
             if (number := _number(experiment, name, word)) is not None:
                 return number

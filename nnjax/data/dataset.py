@@ -14,7 +14,7 @@ from nnjax.data.checks import check_arrays, check_targets, path_name
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess, ids
 from nnjax.data.vocabulary import Vocabulary
-from nnjax.errors import UserError
+from nnjax.errors import UserError, nearest
 
 Batch = Mapping[str, Any]
 """Arrays by name, all with the same number of examples along the first axis: ``inputs``,
@@ -74,6 +74,8 @@ class Described:
         batch = {**batch, "inputs": inputs}
         if self.preprocess is None:
             return {name: ids(array) for name, array in batch.items()}
+        if isinstance(inputs, Mapping):
+            raise UserError("inputs of several arrays are not scaled as one; give preprocess=None")
         return {**batch, "inputs": self.preprocess(inputs)}
 
     def example(self, batch_size: int = 1) -> Any:
@@ -131,9 +133,9 @@ class Dataset(Described):
       target_vocabulary: the words of what is predicted word by word.
 
     Raises:
-      UserError: there is nothing to train on, a split lacks inputs or targets, holds something else
-        than arrays of numbers, or arrays that do not fit together, or a label is none of the
-        classes.
+      UserError: there is nothing to train on, a split has another name, lacks inputs or targets,
+        holds something else than arrays of numbers, or arrays that do not fit together, or a label
+        is none of the classes.
     """
 
     splits: Mapping[str, Batch]
@@ -145,6 +147,9 @@ class Dataset(Described):
 
     def __post_init__(self):
         for name, split in self.splits.items():
+            if name not in SPLITS:
+                hint = nearest(name, SPLITS) or f"; the splits are {', '.join(SPLITS)}"
+                raise UserError(f"nothing would use a split '{name}'{hint}")
             check_arrays(split, name)
             if self.classes is not None:
                 check_targets(split, len(self.classes), name)

@@ -40,7 +40,8 @@ def draw_regression(
 def _draw_output(axes, targets: np.ndarray, predicted: np.ndarray, name: str) -> None:
     error = float(np.sqrt(np.mean(np.square(predicted - targets))))
     total = float(np.sum(np.square(targets - targets.mean())))
-    explained = 1 - float(np.sum(np.square(predicted - targets))) / total if total else float("nan")
+    # Of targets that are all the same there is nothing to explain.
+    explained = 1 - float(np.sum(np.square(predicted - targets))) / total if total else None
     low = min(targets.min(), predicted.min())
     high = max(targets.max(), predicted.max())
     margin = 0.04 * (high - low) or 1.0
@@ -50,5 +51,6 @@ def _draw_output(axes, targets: np.ndarray, predicted: np.ndarray, name: str) ->
     options = {"s": 12, "alpha": 0.6, "color": style.colour(0), "linewidths": 0, "zorder": 2}
     axes.scatter(targets[::every], predicted[::every], **options)
     axes.set(xlim=limits, ylim=limits)
-    title = f"{name}R² {explained:.4f}, root mean squared error {style.short(error)}"
+    fit = "" if explained is None else f"R² {explained:.4f}, "
+    title = f"{name}{fit}root mean squared error {style.short(error)}"
     style.name_axes(axes, "true", "predicted", title)

@@ -187,7 +187,8 @@ class Supervised:
         for name in self.metrics:
             predict = losses.scores if name in measures.OF_CLASSES else losses.predictions
             numbers = measures.by_name(name)(predict(self.loss, outputs), targets)
-            measured[name] = Mean.of(numbers, measures.counted(numbers, targets, mask))
+            counted = measures.counted(numbers, targets, mask)
+            measured[measures.name_of(name)] = Mean.of(numbers, counted)
         return measured
 
 

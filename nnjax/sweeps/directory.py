@@ -195,7 +195,13 @@ class SweepDirectory:
         directory = self.trial(number)
         if (directory / "config.json").is_file():
             return
-        run = Run.create(self.name, experiment, directory=directory, config_file=self.config_file)
+        run = Run.create(
+            self.name,
+            experiment,
+            directory=directory,
+            config_file=self.config_file,
+            original=self.config_file and self.settings.get("file"),
+        )
         run.write_summary({"status": status})
 
     def open_trial(self, number: int) -> Run:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nnjax.data.dataset import SPLITS, Known
 from nnjax.errors import UserError
-from nnjax.metrics import OF_CLASSES, SMALLER_IS_BETTER
+from nnjax.metrics import OF_CLASSES, SMALLER_IS_BETTER, name_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
     Raises:
       UserError: the data has no such split, or the learner does not measure such a metric.
     """
-    measured = ("loss", *getattr(learner, "metrics", ()))
+    measured = ("loss", *map(name_of, getattr(learner, "metrics", ())))
     if name == "none" or (name == "auto" and not data.size("validation")):
         return None
     if name == "auto":

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Any
 
+import jax
 import tyro
 
 from nnjax.data.augmentation import Augment
@@ -92,7 +93,8 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
     if model is not None:
         fitted["model"] = model = _fit_model(model, data)
-    _check_outputs(model, getattr(learner, "loss", None), data)
+    outputs = _outputs(learner, model, data)
+    _check_outputs(model, outputs, getattr(learner, "loss", None), data)
     if isinstance(optimizer, Optimizer):
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
     return dataclasses.replace(learner, **fitted) if fitted else learner
@@ -118,9 +120,23 @@ def _check_metrics(names: tuple[str, ...], data: Known) -> None:
         )
 
 
-def _check_outputs(model: Any, loss: Any, data: Known) -> None:
+def _outputs(learner: Any, model: Any, data: Known) -> int | None:
+    """How many outputs a model has; where it does not say, its shapes do."""
+    if isinstance(model, SingleNeuron):
+        return 1
+    if model is None or hasattr(model, "outputs") or not hasattr(learner, "outputs"):
+        return getattr(model, "outputs", None)
+    if data.classes is None:
+        return None
+
+    def outputs(key: jax.Array, batch: Any) -> jax.Array:
+        return learner.outputs(learner.init(key, batch), batch["inputs"])
+
+    return jax.eval_shape(outputs, jax.random.key(0), data.example()).shape[-1]
+
+
+def _check_outputs(model: Any, outputs: int | None, loss: Any, data: Known) -> None:
     """Refuses too few outputs: one tells two classes apart, but a softmax of one is always 1."""
-    outputs = 1 if isinstance(model, SingleNeuron) else getattr(model, "outputs", None)
     if outputs is None:
         return
     if data.classes is not None and len(data.classes) == 1:

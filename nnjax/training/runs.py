@@ -70,6 +70,7 @@ class Run:
         directory: Path | None = None,
         root: Path = Path("runs"),
         config_file: Path | None = None,
+        original: Path | None = None,
     ) -> "Run":
         """Makes a run directory; where several processes make one run, the first makes it.
 
@@ -81,6 +82,7 @@ class Run:
             ``<root>/<name>/<YYYYmmdd-HHMMSS>-<6 hex digits>/``.
           root: holds all runs.
           config_file: the user's own file that the config came from, to be kept with the run.
+          original: the file that this one is itself a copy of.
 
         Raises:
           UserError: the directory holds something already, the disk is full or read-only, or the
@@ -91,11 +93,11 @@ class Run:
         chosen = Path(root) / name / stamp if directory is None else Path(directory)
         data = config_json.to_json(config)
         if not agreement.several():
-            return cls._make(name, config, data, chosen, config_file)
+            return cls._make(name, config, data, chosen, config_file, original)
         _check_same_config(data)
         shared = Path(agreement.by_first(lambda: str(chosen.absolute())))
         agreement.by_first(
-            lambda: cls._make(name, config, data, shared, config_file).directory.is_dir()
+            lambda: cls._make(name, config, data, shared, config_file, original).directory.is_dir()
         )
         agreement.together(lambda: _check_seen(shared))
         return (cls if agreement.is_first() else Followed)(shared, name)
@@ -108,19 +110,27 @@ class Run:
         data: dict[str, Any],
         directory: Path,
         config_file: Path | None,
+        original: Path | None,
     ) -> "Run":
         _check_free(directory, data, config_file)
         run = cls(directory, name)
         try:
-            run._write(config, data, config_file)
+            run._write(config, data, config_file, original)
         except UserError:
             # What an aborted attempt leaves must not be in the way of the next.
             run.remove_unused()
             raise
         return run
 
-    def _write(self, config: Any, data: dict[str, Any], config_file: Path | None) -> None:
+    def _write(
+        self,
+        config: Any,
+        data: dict[str, Any],
+        config_file: Path | None,
+        original: Path | None,
+    ) -> None:
         """Fills the new directory."""
+        source = original or config_file
         with json_files.disk_errors(self.directory):
             for folder in (self.checkpoints, self.figures, self.tensorboard):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +138,7 @@ class Run:
         described = {
             "name": self.name,
             "seed": getattr(getattr(config, "training", None), "seed", None),
-            "config_file": config_file and Path(config_file).absolute(),
+            "config_file": source and Path(source).absolute(),
             **environment.describe(),
         }
         json_files.write(self.directory / ENVIRONMENT, described)

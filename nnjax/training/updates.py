@@ -4,7 +4,7 @@
 last bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.struct
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Sharding
 
 from nnjax.data.dataset import Batch
+from nnjax.errors import UserError
 from nnjax.learners.state import State
 from nnjax.metrics import Metrics, nothing
 from nnjax.metrics import add as add_metrics
@@ -43,8 +44,29 @@ class Carry:
 
 def start(learner: Any, state: State, example: Batch) -> Carry:
     """The carry before the first update: nothing measured, nothing diverged."""
-    totals = nothing(lambda *given: learner.step(*given)[1], state, example)
+    totals = nothing(lambda *given: _measured(learner, learner.step(*given)), state, example)
     return Carry(state, totals, jnp.full((), NEVER, jnp.int32))
+
+
+def _measured(learner: Any, result: Any) -> Metrics:
+    """The metrics that a step returned.
+
+    Raises:
+      UserError: the step of a learner of one's own returned something else than a state and them.
+    """
+    name = type(learner).__name__
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise UserError(f"step of {name} must return a pair, the state after it and the metrics")
+    measured = result[1]
+    if not isinstance(measured, Mapping) or "loss" not in measured:
+        raise UserError(f"step of {name} measures no 'loss'; return metrics with one by that name")
+    for metric, value in measured.items():
+        if not hasattr(value, "value"):
+            raise UserError(
+                f"step of {name} returns a plain number as '{metric}'; return a Mean of "
+                "nnjax.metrics, which adds up over batches: Mean.of(values, mask)"
+            )
+    return measured
 
 
 def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+import sys
 
+import numpy as np
 import pytest
 
 from nnjax.cli.runs import open_run
@@ -66,6 +68,34 @@ def test_goes_on_with_other_devices(stopped, whole, nnjax, same_parameters):
     assert nnjax("resume", stopped, "--devices", 1).status == 0
     same_parameters(whole, stopped, rtol=1e-5)
     assert json.loads((stopped / "config.json").read_text())["training"]["devices"] == 4
+
+
+def test_what_the_config_imports_is_gone(config_file, refused, nnjax, monkeypatch, tmp_path):
+    beside = config_file.with_name("beside_it.py")
+    beside.write_text("RATE = 0.1")
+    config_file.write_text("from beside_it import RATE\n" + config_file.read_text())
+    assert nnjax("train", config_file, "--run-dir", "run", "--smoke").status == 0
+    beside.unlink()
+    for module in ("beside_it", "nnjax_file_my_net"):
+        monkeypatch.delitem(sys.modules, module)
+    sentence = refused("evaluate", "run")
+    assert "No module named 'beside_it'" in sentence
+    assert sentence.endswith(f"; what {config_file} imports is looked for beside it")
+
+
+def test_relative_data_is_looked_for_from_where_the_run_began(
+    config_file, refused, nnjax, monkeypatch, tmp_path
+):
+    data = {"inputs": np.eye(20, dtype=np.float32), "targets": np.arange(20) % 2}
+    np.savez("data.npz", **data)
+    words = ("--data", "npz", "--data.path", "data.npz", "--smoke", "--batch-size", 5)
+    assert nnjax("train", config_file, "--run-dir", tmp_path / "run", *words).status == 0
+    monkeypatch.chdir("/")
+    sentence = refused("evaluate", tmp_path / "run")
+    assert sentence.startswith("there is no file data.npz")
+    assert sentence.endswith(
+        f"(data.npz was meant from {tmp_path}, where the run began: call it from there)"
+    )
 
 
 def test_the_original_config_has_changed_or_gone(stopped, whole, nnjax, config_file):

@@ -117,6 +117,33 @@ def test_a_grid_to_its_table(circles, nnjax):
     assert nnjax("evaluate", "out/trials/0003").status == 0
 
 
+def test_a_word_with_spaces_is_one_value_where_the_field_holds_one(circles, nnjax):
+    words = ("--over", "monitor", "train loss", "test accuracy", "--dry-run")
+    done = nnjax("sweep", circles, *words, "--over", "model.features", "4", "8 4")
+    assert "4 trials in" in done.out, done.err
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_trial_of_ones_own_classes_can_be_opened(config_file, nnjax, monkeypatch, recorded):
+    """Also from elsewhere, with what the file imports, and where older sweeps recorded the copy."""
+    config_file.with_name("beside_my_net.py").write_text("RATE = 0.1")
+    config_file.write_text("from beside_my_net import RATE\n" + config_file.read_text())
+    words = ("--over", "data.far", 1, 2, "--smoke", "--sweep-dir", "out", "--quiet")
+    assert nnjax("sweep", config_file, *words).status == 0
+    trial = Path("out/trials/0001").absolute()
+    environment = json.loads((trial / "environment.json").read_text())
+    assert environment["config_file"] == str(config_file)
+    if not recorded:
+        copy = str(trial.parents[1] / "config.py")
+        (trial / "environment.json").write_text(json.dumps({**environment, "config_file": copy}))
+    else:
+        monkeypatch.chdir("/")
+        monkeypatch.delitem(sys.modules, "beside_my_net")
+    monkeypatch.delitem(sys.modules, "nnjax_file_my_net")
+    done = nnjax("evaluate", trial)
+    assert "equal to summary.json" in done.out, done.err
+
+
 def test_the_plan_before_anything_is_trained(circles, nnjax, tmp_path):
     over = (*OVER, "--over", "model.features", "4", "8 4")
     done = nnjax("sweep", circles, *over, "--dry-run")

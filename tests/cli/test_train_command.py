@@ -117,7 +117,11 @@ def test_a_script_given_runs_it(config_file, tmp_path):
             "batch_size 41 is larger than the 40 training examples; give at most 40, or 0 for all "
             "of them",
         ),
-        ("my-net.py --devices 5", "5 devices were asked for, this machine has 4 cpu devices"),
+        (
+            "my-net.py --devices 5",
+            "5 devices were asked for, this machine has 4 cpu devices; give --devices 4, or 0 for "
+            "all there are",
+        ),
         (
             "my-net.py --monitor validation",
             "monitor 'validation' is not a split and a metric measured here; the splits are train, "

@@ -63,6 +63,8 @@ def test_arrays_of_one_split_must_be_of_one_length():
             r"of shape \(0,\): of no",
         ),
         ({"train": {**split(3), "inputs": np.array([1, 2, 2**40])}}, "holds 1099511627776 at "),
+        ({"train": split(3), "valid": split(3)}, "use a split 'valid', did you mean 'validation'"),
+        ({"train": split(3), "x": split(3)}, "split 'x'; the splits are train, validation, test"),
     ],
 )
 def test_splits_that_are_no_arrays_of_examples_are_refused(splits, message):
@@ -117,6 +119,13 @@ def test_batches_are_one_pass_in_order_and_of_one_size():
     assert pixels.dtype == np.uint8
     with pytest.raises(UserError, match="no 'validation' split, only train, test"):
         next(data.batches("validation", 3))
+
+
+def test_several_arrays_are_not_scaled_as_one():
+    inputs = {"a": np.zeros((3, 2)), "b": np.zeros((3, 4))}
+    data = Dataset({"train": {"inputs": inputs, "targets": np.zeros(3)}})
+    with pytest.raises(UserError, match="not scaled as one; give preprocess=None"):
+        data.example()
 
 
 def test_example_is_the_shape_after_preprocessing():

@@ -199,3 +199,6 @@ def test_regression_says_how_good_it_is(tmp_path):
     (title,) = [axes.get_title(loc="left") for axes in figure.axes]
     assert title == "R² 0.6250, root mean squared error 0.5000"
     save(figure, tmp_path / "regression.png")
+    constant = draw_regression(np.ones(3), np.full((3, 1), 1.5))
+    (title,) = [axes.get_title(loc="left") for axes in constant.axes]
+    assert title == "root mean squared error 0.5000"

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from nnjax import fields
+from nnjax import fields, metrics
 from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
@@ -232,6 +232,18 @@ def test_label_smoothing_is_in_the_loss(batch):
     targets = optax.smooth_labels(jax.nn.one_hot(batch["targets"], 3), 0.3)
     expected = float(optax.softmax_cross_entropy(logits, targets).mean())
     assert smoothed.evaluate(state, batch)["loss"].value() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_metric_may_be_a_function(batch):
+    def margin(predictions, targets):
+        return jnp.max(predictions, axis=-1)
+
+    learner = dataclasses.replace(LEARNER, metrics=("accuracy", margin))
+    state = learner.init(jax.random.key(0), batch)
+    measured = metrics.values(jax.jit(learner.evaluate)(state, batch))
+    assert set(measured) == {"loss", "accuracy", "margin"}
+    expected = np.max(learner.predict(state, batch["inputs"]), axis=-1).mean()
+    np.testing.assert_allclose(measured["margin"], expected, rtol=1e-6)
 
 
 def test_predictions_are_probabilities(batch):

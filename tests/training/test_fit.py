@@ -8,6 +8,7 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -492,6 +493,38 @@ def test_an_observer_sees_every_evaluation():
 
     fit(LEARNER, DATA, Training(epochs=2, batch_size=20), observe=observe)
     assert seen == [(3, 3, 2), (6, 6, 2)]
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (lambda state, measured: state, "step of Wrong must return a pair, the state after it and"),
+        (lambda state, measured: (state, {}), "step of Wrong measures no 'loss'; return metrics"),
+        (
+            lambda state, measured: (state, {"loss": 0.0}),
+            "returns a plain number as 'loss'; return",
+        ),
+    ],
+)
+def test_a_step_that_returns_something_else(returned, sentence):
+    class Wrong(Supervised):
+        def step(self, state, batch, axis_name=None):
+            return returned(*super().step(state, batch, axis_name))
+
+    with pytest.raises(UserError, match=sentence):
+        train(Wrong(MLP(features=(6,))), epochs=1)
+
+
+def test_a_model_of_too_few_outputs_is_refused_whoever_wrote_it():
+    class Own(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train=False):
+            return nn.Dense(2)(x)
+
+    three = Dataset({"train": {**split(30, 0), "targets": np.arange(30) % 3}}, tuple("abc"))
+    assert train(Supervised(Own()), epochs=1).summary["status"] == "finished"
+    with pytest.raises(UserError, match="Own with 2 outputs cannot tell 3 classes apart; take a m"):
+        train(Supervised(Own()), data=three, epochs=1)
 
 
 def test_data_of_one_class_is_refused():

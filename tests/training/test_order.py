@@ -1,6 +1,5 @@
 """Batches of indices, and what fills the places of a row that no example does."""
 
-
 import flax.linen as nn
 import jax
 import numpy as np
