@@ -5,7 +5,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from nnjax import fields
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError
@@ -36,7 +35,7 @@ class Opened(NamedTuple):
     def _elsewhere(self) -> str:
         """Where a relative path of the data leads from, if not from here."""
         began = self.run.environment.get("directory")
-        values = [value for _, value in fields.paths(self.experiment.data).values()]
+        values = vars(self.experiment.data).values()
         relative = [path for path in values if isinstance(path, Path) and not path.is_absolute()]
         if not relative or not isinstance(began, str) or Path(began) == Path.cwd():
             return ""

@@ -91,13 +91,13 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
         check_lanes(lanes, training.batch_size)
     fitted: dict[str, Any] = {}
     model, optimizer = getattr(learner, "model", None), getattr(learner, "optimizer", None)
-    if model is not None:
-        fitted["model"] = model = _fit_model(model, data)
-    outputs = _outputs(learner, model, data)
-    _check_outputs(model, outputs, getattr(learner, "loss", None), data)
+    if model is not None and (full := _fit_model(model, data)) is not model:
+        fitted["model"] = model = full
     if isinstance(optimizer, Optimizer):
         fitted["optimizer"] = optimizer.for_run(training.total_steps(examples))
-    return dataclasses.replace(learner, **fitted) if fitted else learner
+    learner = dataclasses.replace(learner, **fitted) if fitted else learner
+    _check_outputs(learner, model, data)
+    return learner
 
 
 def _fit_model(model: Any, data: Known) -> Any:
@@ -135,8 +135,9 @@ def _outputs(learner: Any, model: Any, data: Known) -> int | None:
     return jax.eval_shape(outputs, jax.random.key(0), data.example()).shape[-1]
 
 
-def _check_outputs(model: Any, outputs: int | None, loss: Any, data: Known) -> None:
+def _check_outputs(learner: Any, model: Any, data: Known) -> None:
     """Refuses too few outputs: one tells two classes apart, but a softmax of one is always 1."""
+    outputs, loss = _outputs(learner, model, data), getattr(learner, "loss", None)
     if outputs is None:
         return
     if data.classes is not None and len(data.classes) == 1:

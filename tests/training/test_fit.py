@@ -23,6 +23,7 @@ from nnjax.learners import State, Supervised
 from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
+from nnjax.schedules import Cosine
 from nnjax.sweeps.objective import Objective
 from nnjax.training import Experiment, Training, devices, fit
 from nnjax.training.dry_run import dry_run
@@ -522,7 +523,8 @@ def test_a_model_of_too_few_outputs_is_refused_whoever_wrote_it():
             return nn.Dense(2)(x)
 
     three = Dataset({"train": {**split(30, 0), "targets": np.arange(30) % 3}}, tuple("abc"))
-    assert train(Supervised(Own()), epochs=1).summary["status"] == "finished"
+    scheduled = Supervised(Own(), optimizer=Adam(schedule=Cosine()))
+    assert train(scheduled, epochs=1).summary["status"] == "finished"
     with pytest.raises(UserError, match="Own with 2 outputs cannot tell 3 classes apart; take a m"):
         train(Supervised(Own()), data=three, epochs=1)
 
