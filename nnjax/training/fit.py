@@ -95,8 +95,7 @@ def fit(
             while not loop.is_over():
                 loop.advance()
                 loop.record()
-                loop.agree(request)
-                loop.heed(request)
+                loop.heed(loop.agree(request))
                 loop.save_if_due()
         return loop.finish()
     finally:
@@ -309,22 +308,24 @@ class _Loop:
             record = {"step": self.step, "seconds": seconds, "examples_per_second": speed}
             self.run.append_timings(record)
 
-    def agree(self, request: Request) -> None:
+    def agree(self, request: Request) -> int | None:
         """Says whether a save is due; of several processes, all follow the first one's clock.
 
-        A signal to any of them is one to all.
+        Returns:
+          The signal that came, to any of them. One that comes while they agree waits for the next
+          time, as the others do not know of it yet.
         """
         self.save_is_due = time.perf_counter() - self.saved_at >= self.training.checkpoint_seconds
         if not agreement.several():
-            return
+            return request.signal_number
         mine = [request.signal_number or 0, self.stretch, self.save_is_due]
         said = agreement.gather_numbers(mine)
-        request.signal_number = int(said[:, 0].max()) or None
         self.stretch, self.save_is_due = int(said[0, 1]), bool(said[0, 2])
+        return int(said[:, 0].max()) or None
 
-    def heed(self, request: Request) -> None:
+    def heed(self, signal_number: int | None) -> None:
         """Saves and leaves where a signal asks for it."""
-        if request.signal_number is None or self.is_over():
+        if signal_number is None or self.is_over():
             return
         message = f"stopped at step {self.step:,} of {self.total_steps:,}"
         if self.run and self.checkpoints:
@@ -334,7 +335,7 @@ class _Loop:
                 agreement.together(self.checkpoints.wait)
             self.run.write_summary({"status": "interrupted", "step": self.step})
             message += f"; go on with: nnjax resume {self.run.directory}"
-        raise Interrupted(message, request.signal_number)
+        raise Interrupted(message, signal_number)
 
     def save_if_due(self) -> None:
         """Saves a checkpoint where the last is old enough."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import flax.linen as nn
 import jax
@@ -29,6 +30,7 @@ from nnjax.training import Experiment, Training, devices, fit
 from nnjax.training.dry_run import dry_run
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.fit import Diverged
+from nnjax.training.interruption import Request
 from nnjax.training.options import SMOKE_STEPS
 from nnjax.training.runs import Run
 from nnjax.training.snapshot import read_trained
@@ -514,6 +516,24 @@ def test_a_step_that_returns_something_else(returned, sentence):
 
     with pytest.raises(UserError, match=sentence):
         train(Wrong(MLP(features=(6,))), epochs=1)
+
+
+def test_a_signal_that_comes_while_processes_agree_is_heeded_the_next_time(monkeypatch):
+    module = sys.modules["nnjax.training.fit"]
+    request, said = Request(), []
+
+    def gather(numbers):
+        said.append(numbers[0])
+        request.signal_number = signal.SIGTERM
+        return np.array([numbers, [0, 7, 0]])
+
+    monkeypatch.setattr(module.agreement, "several", lambda: True)
+    monkeypatch.setattr(module.agreement, "gather_numbers", gather)
+    options = Training(epochs=1)
+    loop = SimpleNamespace(saved_at=0.0, training=options, stretch=5, save_is_due=False)
+    assert [module._Loop.agree(loop, request) for _ in range(2)] == [None, signal.SIGTERM]
+    assert said == [0, signal.SIGTERM]
+    assert loop.stretch == 5
 
 
 def test_a_model_of_too_few_outputs_is_refused_whoever_wrote_it():
