@@ -146,7 +146,7 @@ def refused(nnjax):
 def same_parameters():
     """Compares the newest checkpoints of two runs, bit for bit unless told otherwise."""
 
-    def compare(one, other, rtol=0.0):
+    def compare(one, other, tolerance=0.0):
         from nnjax.cli.runs import open_run
         from nnjax.training.snapshot import read_trained
 
@@ -159,7 +159,8 @@ def same_parameters():
         ours, theirs = state.params, other_state.params
         for path in ("Dense_0", "Dense_1"):
             for name in ("kernel", "bias"):
-                np.testing.assert_allclose(ours[path][name], theirs[path][name], rtol=rtol)
+                options = {"rtol": tolerance, "atol": tolerance}
+                np.testing.assert_allclose(ours[path][name], theirs[path][name], **options)
 
     return compare
 

@@ -66,7 +66,7 @@ def test_resumes_by_any_path_inside(stopped, whole, nnjax, same_parameters):
 
 def test_goes_on_with_other_devices(stopped, whole, nnjax, same_parameters):
     assert nnjax("resume", stopped, "--devices", 1).status == 0
-    same_parameters(whole, stopped, rtol=1e-5)
+    same_parameters(whole, stopped, tolerance=1e-5)
     assert json.loads((stopped / "config.json").read_text())["training"]["devices"] == 4
 
 
