@@ -42,19 +42,23 @@ def conform_value(config: Any, path: str, value: Any) -> Any:
     Raises:
       UserError: there is no such field, or the value is of another type.
     """
-    return _field(value, fields.kind(config, path), path)
+    return _conform_field(value, fields.kind(config, path), path, f"{path}.")
 
 
 def _conform(config: Any, prefix: str) -> Any:
     changed = {}
     for name, kind, hidden in _declared(type(config)):
-        value = getattr(config, name)
-        new = _field(value, kind, prefix + name)
-        if fields.is_options(new):
-            new = _conform(new, prefix if hidden else f"{prefix}{name}.")
+        value, path = getattr(config, name), prefix + name
+        new = _conform_field(value, kind, path, prefix if hidden else f"{path}.")
         if new is not value:
             changed[name] = new
     return fields.replace(config, changed) if changed else config
+
+
+def _conform_field(value: Any, kind: Any, path: str, prefix: str) -> Any:
+    """A value of the type, and so the fields that it has, whose paths begin with the prefix."""
+    new = _field(value, kind, path)
+    return _conform(new, prefix) if fields.is_options(new) else new
 
 
 def _declared(cls: type) -> list[tuple[str, Any, bool]]:

@@ -235,8 +235,7 @@ class _Batches:
         """One batch; pure."""
         if self._whole:
             return examples
-        batch = dict(self._data.take(examples, order.example_at(index)))
-        return order.masked(batch, index) if self.ragged else batch
+        return order.take(self._data, examples, index, ragged=self.ragged)
 
 
 class _Lanes:

@@ -5,7 +5,6 @@ from being done for many at once, those of large ones do not. So it is measured.
 """
 
 import functools
-import os
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from jax.sharding import Mesh
 from nnjax import parameters
 from nnjax.sweeps.group import Group, Groups
 from nnjax.sweeps.tracing import Lifted, numbers
+from nnjax.training import devices
 from nnjax.training.experiment import Experiment
 
 MOST = 64
@@ -89,7 +89,7 @@ def measure(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
 
 def fits_memory(lifted: Lifted, mesh: Mesh) -> int:
     """How many trials memory holds; at least one."""
-    return max(1, int(SHARE_OF_MEMORY * free_memory(mesh) // max(member_bytes(lifted), 1)))
+    return max(1, int(SHARE_OF_MEMORY * devices.free_memory(mesh) // max(member_bytes(lifted), 1)))
 
 
 def member_bytes(lifted: Lifted) -> int:
@@ -101,15 +101,6 @@ def member_bytes(lifted: Lifted) -> int:
     analysis = jax.jit(learner.step).lower(state, example).compile().memory_analysis()
     # The state, its best, and a copy of both while one is written.
     return 4 * parameters.size_in_bytes(state) + getattr(analysis, "temp_size_in_bytes", 0)
-
-
-def free_memory(mesh: Mesh) -> int:
-    """Bytes that may be taken on all devices of a mesh together."""
-    device = mesh.devices.flat[0]
-    stats: Any = device.memory_stats()
-    if stats and "bytes_limit" in stats:
-        return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * mesh.size
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _seconds_per_update(group: Group) -> float:

@@ -33,7 +33,7 @@ class Objective:
         """
         name = experiment.training.monitor if name == "auto" else name
         monitor = best.make_monitor(name, experiment.learner, data)
-        growing = (*OF_CLASSES, *getattr(experiment.learner, "larger_is_better", ()))
+        growing = best.growing(experiment.learner)
         if monitor is None:
             return cls("train", "loss", growing)
         return cls(monitor.split, monitor.metric, growing)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnjax import fields
 from nnjax.errors import UserError
-from nnjax.field_types import conform, conform_value
+from nnjax.field_types import conform_value
 from nnjax.sweeps.space import Dimension, Label, Suggest
 from nnjax.training.experiment import Experiment
 
@@ -95,9 +95,9 @@ class Sweep:
 
     def __post_init__(self):
         for path, values in self.over.items():
+            fields.get(self.experiment, path)
             if not hasattr(values, "distribution"):
                 _check_values(self.experiment, path, values)
-            fields.get(self.experiment, path)
         if self.suggest is None and not self.over:
             raise UserError(
                 "a sweep needs values to try, as in --over optimizer.learning-rate 0.01 0.1"
@@ -125,9 +125,10 @@ class Sweep:
             training = self.experiment.training
             seed = training.seed if training.data_seed is None else training.data_seed
             values = {"data_seed": seed, **values}
-        values = {path: _whole(self.experiment, path, value) for path, value in values.items()}
-        experiment = fields.replace(self.experiment, values)
-        return Trial(labels=labels, experiment=conform(experiment))
+        # A field may be one of a class that another of the values brings.
+        drawn = fields.replace(self.experiment, values, check=False)
+        values = {path: _fitting(drawn, path, value) for path, value in values.items()}
+        return Trial(labels=labels, experiment=fields.replace(self.experiment, values))
 
 
 def _check_values(experiment: Experiment, path: str, values: Any) -> None:
@@ -138,10 +139,12 @@ def _check_values(experiment: Experiment, path: str, values: Any) -> None:
         conform_value(experiment, path, value)
 
 
-def _whole(experiment: Experiment, path: str, value: Any) -> Any:
-    """The value; as an int where a range gave a whole number to a field of whole numbers."""
+def _fitting(experiment: Experiment, path: str, value: Any) -> Any:
+    """The value, of the field's type: an int of a range's whole number, where that is wanted."""
     is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if is_whole and fields.is_whole(experiment, path) else value
+    if is_whole and fields.is_whole(experiment, path):
+        value = int(value)
+    return conform_value(experiment, path, value)
 
 
 def _dimension(values: Any) -> Dimension:

@@ -52,21 +52,18 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
             f"monitor '{name}' is not a split and a metric measured here; the splits are "
             f"{', '.join(splits)} and the metrics {', '.join(measured)}"
         )
-    maximize = is_larger_better(metric, learner)
-    if maximize is None:
+    known = metric in SMALLER_IS_BETTER or metric in OF_CLASSES
+    if not known and getattr(learner, "larger_is_better", None) is None:
         raise UserError(
             f"nothing says whether a larger {metric} is better; give {type(learner).__name__} a "
             f"field larger_is_better, the names of the metrics of which it is: ('{metric}',) or ()"
         )
-    return Monitor(split, metric, maximize)
+    return Monitor(split, metric, metric in growing(learner))
 
 
-def is_larger_better(metric: str, learner: Any) -> bool | None:
-    """Whether a metric is to grow; None where a learner of one's own does not say of its own."""
-    if metric in SMALLER_IS_BETTER or metric in OF_CLASSES:
-        return metric in OF_CLASSES
-    named = getattr(learner, "larger_is_better", None)
-    return None if named is None else metric in named
+def growing(learner: Any) -> tuple[str, ...]:
+    """The names of the metrics of which larger is better; a learner's own where it says so."""
+    return (*OF_CLASSES, *(getattr(learner, "larger_is_better", None) or ()))
 
 
 def check_patience(patience: int | None, monitor: Monitor | None) -> None:

@@ -66,9 +66,7 @@ class Whole:
     def __init__(self, data: Dataset, mesh: Mesh):
         row = order.whole(data.size("train"), mesh.size)
         own = row[devices.own_rows(len(row), mesh)]
-        batch = dict(data.take(_arrays(data), order.example_at(own)))
-        if (row < 0).any():
-            batch = order.masked(batch, own)
+        batch = order.take(data, _arrays(data), own, ragged=bool((row < 0).any()))
         self._data = devices.put_share(batch, mesh)
 
     def get(self, block: int) -> Any:
@@ -96,7 +94,7 @@ class Gathered:
         self._mesh = mesh
         self._everywhere = devices.replicated(mesh)
         self._examples = devices.put(_arrays(data), self._everywhere)
-        self._take = data.take
+        self._data = data
         self._rows = Rows(data, training, mesh.size)
         self._ahead = _Ahead(self._draw)
 
@@ -107,8 +105,7 @@ class Gathered:
         index = data["rows"][row]
         if self._mesh.size > 1:
             index = jax.lax.with_sharding_constraint(index, devices.split_batch(self._mesh))
-        batch = self._take(data["examples"], order.example_at(index))
-        return order.masked(batch, index) if self._rows.ragged else batch
+        return order.take(self._data, data["examples"], index, ragged=self._rows.ragged)
 
     def close(self) -> None:
         self._ahead.close()
@@ -146,9 +143,7 @@ class Copied:
     def _copy(self, block: int) -> Any:
         rows = self._rows(block * self.updates, self.updates)
         index = rows.reshape(-1)
-        batch = dict(self._data.take(self._arrays, order.example_at(index)))
-        if self._rows.ragged:
-            batch = order.masked(batch, index)
+        batch = order.take(self._data, self._arrays, index, ragged=self._rows.ragged)
         batch = jax.tree.map(lambda array: _aligned(array, rows.shape), batch)
         return devices.put(batch, self._everywhere)
 

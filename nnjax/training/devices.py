@@ -90,12 +90,23 @@ def is_one_cpu(mesh: Mesh) -> bool:
 
 def memory(mesh: Mesh) -> int:
     """Bytes that a device of the mesh has in all; CPU devices share those of the machine."""
-    # A process is told of its own devices only.
-    devices = mesh.local_devices
-    stats: Any = devices[0].memory_stats()
-    if stats and "bytes_limit" in stats:
+    stats = _memory_stats(mesh)
+    if "bytes_limit" in stats:
         return stats["bytes_limit"]
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(devices)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(mesh.local_devices)
+
+
+def free_memory(mesh: Mesh) -> int:
+    """Bytes that may be taken on all devices of a mesh together."""
+    stats = _memory_stats(mesh)
+    if "bytes_limit" in stats:
+        return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * mesh.size
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _memory_stats(mesh: Mesh) -> dict[str, int]:
+    """What the first device says of its memory, if anything; a process is told of its own only."""
+    return mesh.local_devices[0].memory_stats() or {}
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nnjax.data.dataset import Batch
+from nnjax.data.dataset import Dataset
 
 
 def batches(order: np.ndarray, batch_size: int, multiple: int = 1) -> np.ndarray:
@@ -51,12 +51,18 @@ def example_at(index: Any) -> Any:
     return index ^ (index >> 31)
 
 
-def masked(batch: Batch, index: Any) -> dict[str, Any]:
-    """A batch of which places that no example fills do not count, nor what its own mask leaves out.
+def take(data: Dataset, arrays: Any, index: Any, *, ragged: bool) -> dict[str, Any]:
+    """The batch of a row; pure where the arrays are JAX's.
 
     Args:
-      batch: the arrays that ``index`` took, of NumPy or JAX.
-      index: int32 (row,), negative where there is no example.
+      data: whose ``take`` it is.
+      arrays: of a split.
+      index: int32 (row,), as of :func:`batches`.
+      ragged: whether places may be empty. These then do not count, nor what a mask of the data's
+        own leaves out.
     """
+    if not ragged:
+        return dict(data.take(arrays, index))
+    batch = dict(data.take(arrays, example_at(index)))
     present = (index >= 0).astype(np.float32)
     return {**batch, "mask": present * batch["mask"] if "mask" in batch else present}

@@ -7,6 +7,7 @@ import pytest
 
 from nnjax import fields
 from nnjax.errors import UserError
+from nnjax.optimizers import Adam
 from nnjax.sweeps import Range, Search, Sweep
 from nnjax.sweeps.study import REASON, REFUSED, Study
 
@@ -169,6 +170,16 @@ def test_values_may_be_lists_and_numbers_of_numpy(quick):
         3,
     )
     assert sweep.space["seed"].points() == (0, 1)
+
+
+def test_a_field_may_be_one_that_another_value_brings(quick):
+    """Also where its value is a whole number by chance."""
+    sweep = Sweep(experiment=quick, suggest=Mock(), search=Search(sampler="random", trials=1))
+    chosen = {"optimizer": Adam(), "optimizer.b1": 0.0, "optimizer.accumulation_steps": 2.0}
+    optimizer = sweep.trial(chosen).experiment.learner.optimizer
+    assert optimizer == Adam(b1=0.0, accumulation_steps=2)
+    with pytest.raises(UserError, match=r"optimizer\.b1 must be a number, not '0'"):
+        sweep.trial({"optimizer": Adam(b1="0")})
 
 
 def test_a_value_that_does_not_fit_fails_its_trial_alone(quick, sweep_to_end):

@@ -476,6 +476,8 @@ def test_a_metric_of_ones_own_has_a_direction():
     with pytest.raises(UserError, match="nothing says whether a larger distance is better; give M"):
         train(Measuring(None), **options)
     data = Blobs().load()
+    experiment = Experiment(data=Blobs(), learner=Measuring(None), training=Training(epochs=1))
+    assert not Objective.of("train loss", experiment, data).maximize
     for growing, maximize in (((), False), (("distance",), True)):
         learner = Measuring(growing)
         experiment = Experiment(data=Blobs(), learner=learner, training=Training(epochs=1))
