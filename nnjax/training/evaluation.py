@@ -77,16 +77,16 @@ class Evaluator:
         total = self._nothing(state)
         if isinstance(self._data, Dataset):
             for stack, count in self._stacks(self._data, split, size):
-                total = self._sum(total, self._measured(state, size, stack, count))
+                total = self._sum(total, self._measured(state, stack, count))
         else:
             read = self._data.batches
             for batch in ShareReader(read, split, size, rows=size, mesh=self._mesh):
                 total = self._measure(state, batch, total)
         return total
 
-    def _measured(self, state: Any, size: int, stack: Batch, count: int) -> metrics.Metrics:
+    def _measured(self, state: Any, stack: Batch, count: int) -> metrics.Metrics:
         """The metrics of each of the first ``count`` batches of a stack, by row."""
-        program = self._program(state, size, stack)
+        program = self._program(state, stack)
         parts = min(self._threads, count)
         bounds = [np.int32(count * part // parts) for part in range(parts + 1)]
         if parts == 1:
@@ -100,13 +100,12 @@ class Evaluator:
         # On the host, where what is compiled next sums alike for any number of threads.
         return jax.tree.map(lambda *parts: sum(map(np.asarray, parts)), *found)
 
-    def _program(
-        self, state: Any, size: int, stack: Batch
-    ) -> Callable[[np.int32, np.int32], metrics.Metrics]:
+    def _program(self, state: Any, stack: Batch) -> Callable[[np.int32, np.int32], metrics.Metrics]:
         """``(first, end) -> rows``: the loop over those batches of a stack."""
         nothing = self._nothing(state)
-        # Beside the size, splits may differ in the types of targets or masks.
-        kind = size, *(leaf.dtype for leaf in jax.tree.leaves(stack))
+        # A compiled program takes arrays of exactly the shapes and types it was compiled for, and
+        # splits may differ in both: texts in their length, targets and masks in their type.
+        kind = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(stack))
         if kind not in self._programs:
             # In this thread, as options of JAX that a `with` statement sets hold in it alone.
             nowhere = np.int32(0)

@@ -6,10 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.data import Dataset, Vocabulary
+from nnjax.data import Dataset, Text, Vocabulary
+from nnjax.layers.cells import GRUCell
+from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
-from nnjax.models import MLP
-from nnjax.training import devices, evaluation
+from nnjax.models import MLP, LanguageModel
+from nnjax.training import Training, devices, evaluation
+from nnjax.training.experiment import fit_to_data
 
 
 def of(targets, **options):
@@ -144,3 +147,20 @@ def test_splits_may_differ_in_the_type_of_their_targets():
     state = learner.init(jax.random.key(0), data.example())
     evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
     assert evaluator(state, "test") == evaluator(state, "train")
+
+
+def test_splits_of_unequal_shapes_are_each_measured_by_a_program_of_their_own(tmp_path, monkeypatch):
+    """A text is cut into longer windows for evaluation than for training."""
+    path = tmp_path / "text.txt"
+    path.write_text("the quick brown fox jumps over the lazy dog\n" * 200)
+    monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
+    text = Text(path=path, length=8, lanes=4, evaluation_length=20, context=5, test=0.1)
+    learner = Supervised(LanguageModel(recurrent=Recurrent(GRUCell(3))))
+    data = text.load()
+    learner = fit_to_data(learner, data, Training(epochs=1, batch_size=4))
+    state = learner.init(jax.random.key(0), data.example())
+    mesh = devices.make_mesh(1)
+    together = evaluation.Evaluator(learner, data, mesh)
+    for split in ("train", "validation", "test"):
+        alone = evaluation.Evaluator(learner, data, mesh)
+        assert together(state, split) == alone(state, split), split
