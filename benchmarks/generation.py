@@ -22,7 +22,7 @@ from benchmarks import machine
 from benchmarks.table import ratio, report, save, table
 from nnjax.generation import Sampling, generate
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.models import LanguageModel, Transformer
 
 VOCABULARY = 65

@@ -105,7 +105,7 @@ def main(options: Options) -> None:
 
 def measure(name: WorkloadName, options: Options) -> list[list[str]]:
     """The rows of one workload."""
-    from nnjax.training.devices import use_threads
+    from nnjax.distributed.devices import use_threads
 
     workload = WORKLOADS[name]
     experiment = workload.experiment()
@@ -144,9 +144,9 @@ def run(kind: Kind, experiment: Any, data: Any, epochs: int) -> dict[str, Any]:
     from rich.console import Console
 
     from nnjax.data.dataset import Dataset
+    from nnjax.runs.run import Run
     from nnjax.training import fit
     from nnjax.training.progress import Progress
-    from nnjax.training.runs import Run
 
     training = dataclasses.replace(
         experiment.training,

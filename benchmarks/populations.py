@@ -15,14 +15,14 @@ import tyro
 
 from benchmarks.table import ratio, report, save, table
 from nnjax.cli import files
-from nnjax.sweeps import layout
-from nnjax.sweeps.estimate import trials_of
-from nnjax.sweeps.group import Groups
-from nnjax.sweeps.plan import Planner, programs
-from nnjax.sweeps.shared_data import SharedData
-from nnjax.sweeps.sweep import Sweep
-from nnjax.sweeps.tracing import Lifted
-from nnjax.training import devices
+from nnjax.distributed import devices
+from nnjax.sweeps.plan.plan import Planner, programs
+from nnjax.sweeps.plan.shared_data import SharedData
+from nnjax.sweeps.plan.sweep import Sweep
+from nnjax.sweeps.plan.tracing import Lifted
+from nnjax.sweeps.population import layout
+from nnjax.sweeps.population.group import Groups
+from nnjax.sweeps.run.estimate import trials_of
 from nnjax.training.experiment import Experiment
 
 ROOT = Path(__file__).parent

@@ -231,7 +231,7 @@ def _jax_step(params: Any, outputs: Callable[[Any], Any], targets: Any) -> Step:
 
 def _module(workload: Workload) -> Any:
     from nnjax.layers.cells import GRUCell, LSTMCell
-    from nnjax.layers.recurrent import Recurrent
+    from nnjax.layers.recurrence.recurrent import Recurrent
 
     cell = LSTMCell if workload.kind == "lstm" else GRUCell
     return Recurrent(

@@ -10,8 +10,8 @@ each digit given the true ones before it; if all are right, greedy writing gives
 """
 
 from nnjax.data import Addition
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import EncoderDecoder
 from nnjax.optimizers import Adam

@@ -6,8 +6,8 @@ One to many: a convolutional net sees the digit; an LSTM, starting from that, wr
 """
 
 from nnjax.data import DigitNames
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import CNN, Captioner
 from nnjax.optimizers import Adam

@@ -12,8 +12,8 @@ reaches 1.55; more epochs and units, on a GPU, would reach less.
 """
 
 from nnjax.data import Text
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import LanguageModel
 from nnjax.optimizers import Adam

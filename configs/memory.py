@@ -12,8 +12,8 @@ reads: told how long a sequence is, it starts with units that keep for every spa
 """
 
 from nnjax.data import Adding
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceClassifier
 from nnjax.optimizers import Adam

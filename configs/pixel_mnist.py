@@ -9,8 +9,8 @@ Measured: 96.71% of test images, 13,322 parameters, 240 seconds an epoch on one 
 """
 
 from nnjax.data import Mnist
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import CoupledLSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceClassifier
 from nnjax.optimizers import Adam

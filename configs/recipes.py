@@ -14,8 +14,8 @@ on one core of a CPU.
 from pathlib import Path
 
 from nnjax.data import Recipes
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import LanguageModel
 from nnjax.optimizers import Adam

@@ -8,8 +8,8 @@ pixel by pixel.
 """
 
 from nnjax.data import Mnist
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceClassifier
 from nnjax.optimizers import Adam

@@ -11,8 +11,8 @@ network without pretrained word vectors reached 76.1% (Kim 2014). Here: 77.3%.
 from pathlib import Path
 
 from nnjax.data import LabelledText
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceClassifier
 from nnjax.optimizers import Adam

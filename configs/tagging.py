@@ -11,8 +11,8 @@ after 6 epochs, 7 minutes on one core.
 """
 
 from nnjax.data import PythonCode
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceTagger
 from nnjax.optimizers import Adam

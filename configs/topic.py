@@ -11,8 +11,8 @@ Many to one on DBpedia (Zhang et al. 2015; 98.5 to 99% with all of its 560,000 t
 from pathlib import Path
 
 from nnjax.data import LabelledText
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import SequenceClassifier
 from nnjax.optimizers import Adam

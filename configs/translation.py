@@ -12,8 +12,8 @@ Measured with --epochs 5 (72 minutes on one busy core), on test 2016: 26.8 greed
 from pathlib import Path
 
 from nnjax.data import ParallelText
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import EncoderDecoder
 from nnjax.optimizers import Adam

@@ -15,13 +15,14 @@ from rich.table import Table
 
 from nnjax import fields
 from nnjax.cli.main import script_main
+from nnjax.distributed import collectives
 from nnjax.figures import style
 from nnjax.figures.comparison import compare_curves
 from nnjax.models import MLP
-from nnjax.training import Experiment, agreement, fit
+from nnjax.runs.run import CONFIG, Run
+from nnjax.training import Experiment, fit
 from nnjax.training.interruption import Interrupted
 from nnjax.training.progress import Progress
-from nnjax.training.runs import CONFIG, Run
 
 DENSE = MLP(features=(512,), activation="relu")
 """What the experiment's own convolutional model is set against."""
@@ -72,7 +73,7 @@ def variations(experiment: Experiment) -> dict[str, Experiment]:
 def open_part(run: Run, name: str, variation: Experiment) -> Run:
     """The run of one variation, inside the directory of the whole."""
     directory = run.directory / name.replace(", ", "-").replace(" ", "-")
-    if agreement.by_first((directory / CONFIG).exists):
+    if collectives.by_first((directory / CONFIG).exists):
         return Run.open(directory)
     return Run.create(name, variation, directory=directory)
 

@@ -15,9 +15,9 @@ from nnjax.cli.main import script_main
 from nnjax.data import Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.figures.report import draw_report
+from nnjax.runs import Run
 from nnjax.training import Experiment, fit
 from nnjax.training.progress import Progress, result_table
-from nnjax.training.runs import Run
 
 
 def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:

@@ -18,9 +18,9 @@ from nnjax.export import evaluation_params
 from nnjax.figures.report import draw_report
 from nnjax.generation import Sampling, generate
 from nnjax.learners import State
+from nnjax.runs import Run
 from nnjax.training import Experiment, fit
 from nnjax.training.progress import Progress, result_table
-from nnjax.training.runs import Run
 
 LENGTH = 200
 """Words, or characters, of a sample; fewer where the model has learned fewer positions."""

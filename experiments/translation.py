@@ -18,10 +18,10 @@ from nnjax.export import evaluation_params
 from nnjax.figures.report import draw_report
 from nnjax.generation.bleu import bleu
 from nnjax.generation.translation import translate
+from nnjax.runs import Run
 from nnjax.training import Experiment, fit
 from nnjax.training.fit import Result
 from nnjax.training.progress import Progress, result_table
-from nnjax.training.runs import Run
 
 BEAMS = (1, 4)
 BATCH = 100

@@ -7,4 +7,8 @@ Importing the package imports nothing else; take what you need from its parts::
     from nnjax.training import fit
 """
 
+from nnjax import moved
+
 __version__ = "0.1.0"
+
+moved.install()

@@ -27,7 +27,7 @@ from nnjax import parameters
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError, nearest
 from nnjax.learners.state import State
-from nnjax.training import json_files
+from nnjax.runs import json_files
 
 PARAMETERS, FUNCTION, DESCRIPTION = "model.safetensors", "model.stablehlo", "model.json"
 

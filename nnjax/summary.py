@@ -11,7 +11,7 @@ import jax
 from rich.table import Table
 
 from nnjax.flops import Product, products
-from nnjax.layers.convolution import Conv
+from nnjax.layers.images.convolution import Conv
 
 Path = tuple[str, ...]
 

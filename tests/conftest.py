@@ -33,7 +33,7 @@ def assert_stays_spread():
         # Imported here, for JAX reads the settings above when it is.
         import jax
 
-        from nnjax.training import devices
+        from nnjax.distributed import devices
 
         spread = devices.split_batch(devices.make_mesh(4))
         x = jax.device_put(jax.numpy.ones(shape), spread)

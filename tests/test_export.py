@@ -13,12 +13,12 @@ import pytest
 
 from nnjax import export
 from nnjax.data import Addition, Dataset, Preprocess
-from nnjax.data.digit_names import VOCABULARY, Captions
+from nnjax.data.text.digit_names import VOCABULARY, Captions
+from nnjax.data.text.windows import Windowing
 from nnjax.data.vocabulary import Vocabulary
-from nnjax.data.windows import Windowing
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import CNN, MLP, Captioner, EncoderDecoder, LanguageModel
 from nnjax.optimizers import SGD

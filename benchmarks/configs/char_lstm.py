@@ -1,8 +1,8 @@
 """The next character by two layers of LSTM, as in the benchmark of recurrent nets."""
 
 from nnjax.data import Text
+from nnjax.layers import Recurrent
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import LanguageModel
 from nnjax.optimizers import Adam

@@ -7,7 +7,8 @@ import numpy as np
 
 from benchmarks.workloads import Digits, Workload, place_by_shape
 from nnjax.data.dataset import Dataset
-from nnjax.training import devices, snapshot
+from nnjax.distributed import devices
+from nnjax.training import snapshot
 from nnjax.training.experiment import fit_to_data
 from nnjax.training.feeds import make_feed
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from nnjax.cli import words
 from nnjax.cli.options import parse_with_tyro
-from nnjax.training import hosts
+from nnjax.distributed import hosts
 
 NAMES = ("--coordinator", "--processes", "--process-id")
 

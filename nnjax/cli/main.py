@@ -66,7 +66,7 @@ def run(command: str, arguments: list[str]) -> int:
         print(__version__)
         return 0
     choose("command", command, COMMANDS)
-    module = f"nnjax.cli.{command.replace('-', '_')}_command"
+    module = f"nnjax.cli.commands.{command.replace('-', '_')}"
     return importlib.import_module(module).run(arguments)
 
 
@@ -123,7 +123,7 @@ def _complain(sentence: str) -> None:
 
 def script_main() -> int:
     """``python -m experiments.SCRIPT CONFIG [OPTIONS]``: trains by that script."""
-    from nnjax.cli import train_command
+    from nnjax.cli.commands import train
 
     script = sys.modules["__main__"]
-    return guarded(lambda: train_command.run(sys.argv[1:], script))
+    return guarded(lambda: train.run(sys.argv[1:], script))

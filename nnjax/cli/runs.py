@@ -8,8 +8,8 @@ from typing import NamedTuple
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
 from nnjax.errors import UserError
+from nnjax.runs.run import CONFIG, Run
 from nnjax.training.experiment import Experiment, check_data
-from nnjax.training.runs import CONFIG, Run
 
 
 class Opened(NamedTuple):

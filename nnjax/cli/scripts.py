@@ -60,7 +60,7 @@ def has_ended(run: Any) -> bool:
     Raises:
       UserError: the record is damaged.
     """
-    from nnjax.training import json_files
+    from nnjax.runs import json_files
 
     record = run.directory / RECORD
     if record.is_file():
@@ -71,7 +71,7 @@ def has_ended(run: Any) -> bool:
 @contextmanager
 def _on_record(run: Any) -> Iterator[None]:
     """Writes down that the script began and, where it does, that it came to its end."""
-    from nnjax.training import json_files
+    from nnjax.runs import json_files
 
     if not run.keeps:
         yield

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnjax.cli import files, sweep_command, words
+from nnjax.cli import files, words
+from nnjax.cli.commands import sweep
 from nnjax.errors import UserError
 
 OPTION = "--seeds"
@@ -26,7 +27,7 @@ def run(file: Path, arguments: Sequence[str]) -> int:
     given, rest = words.take(rest, "--seed")
     first = _own_seed(file) if given is None else _number("--seed", given)
     rest = words.rename(rest, "--run-dir", "--sweep-dir")
-    return sweep_command.run([*rest, "--over", "seed", f"{first}..{first + count - 1}"])
+    return sweep.run([*rest, "--over", "seed", f"{first}..{first + count - 1}"])
 
 
 def _number(option: str, word: str | None) -> int:

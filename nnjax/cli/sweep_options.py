@@ -11,8 +11,8 @@ import tyro
 from nnjax import fields
 from nnjax.cli import files, options
 from nnjax.errors import UserError
-from nnjax.sweeps import space
-from nnjax.sweeps.sweep import Search, Sweep
+from nnjax.sweeps.plan import space
+from nnjax.sweeps.plan.sweep import Search, Sweep
 from nnjax.training.experiment import Experiment
 
 OVER = "--over"

@@ -10,16 +10,18 @@ from rich.console import Console
 from nnjax.cli import compilation_cache, files, sweep_devices, sweep_options
 from nnjax.cli.scripts import execute, find_script
 from nnjax.data.dataset import specification
-from nnjax.sweeps import estimate, plan_report, processes, report
-from nnjax.sweeps.conduct import conduct, release_dead
-from nnjax.sweeps.directory import SweepDirectory
-from nnjax.sweeps.display import Display
-from nnjax.sweeps.objective import Objective
-from nnjax.sweeps.plan import Planner
-from nnjax.sweeps.shared_data import SharedData
-from nnjax.sweeps.study import Study
-from nnjax.sweeps.worker import Worker
-from nnjax.training import config_json, devices
+from nnjax.distributed import devices
+from nnjax.runs import config_json
+from nnjax.sweeps.plan.objective import Objective
+from nnjax.sweeps.plan.plan import Planner
+from nnjax.sweeps.plan.shared_data import SharedData
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.study import Study
+from nnjax.sweeps.report import plan_report, report
+from nnjax.sweeps.run import estimate, processes
+from nnjax.sweeps.run.conduct import conduct, release_dead
+from nnjax.sweeps.run.display import Display
+from nnjax.sweeps.run.worker import Worker
 
 
 def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int:
@@ -86,7 +88,7 @@ def _workers(
     """What does the work: this process, others on this machine, or tasks of a Ray cluster."""
     options = parsed.options
     if options.engine == "ray":
-        from nnjax.sweeps.on_ray import RayWorkers
+        from nnjax.sweeps.run.on_ray import RayWorkers
 
         address = options.ray_address
         return RayWorkers(directory, study, options.workers, address, on_change).work

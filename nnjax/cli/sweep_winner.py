@@ -9,10 +9,10 @@ from typing import Any
 from nnjax import fields
 from nnjax.cli import files, options, sweep_options
 from nnjax.errors import UserError
-from nnjax.sweeps.directory import SweepDirectory
-from nnjax.sweeps.results import Result
-from nnjax.sweeps.sweep import Search
-from nnjax.training import config_json
+from nnjax.runs import config_json
+from nnjax.sweeps.plan.sweep import Search
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.results import Result
 from nnjax.training.experiment import Experiment
 
 

@@ -5,28 +5,28 @@ A *source* (``Mnist``, ``Blobs``, ``Idx`` ...) is a frozen dataclass of options 
 """
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.buckets import Bucketed
-from nnjax.data.cifar10 import Cifar10
 from nnjax.data.dataset import Batch, Dataset, Source, Spec, Stream, specification
-from nnjax.data.digit_names import DigitNames
-from nnjax.data.idx import Idx
-from nnjax.data.image_folder import ImageFolder
+from nnjax.data.images.cifar10 import Cifar10
+from nnjax.data.images.idx import Idx
+from nnjax.data.images.image_folder import ImageFolder
+from nnjax.data.images.mnist import Mnist
 from nnjax.data.importing import import_folder
-from nnjax.data.labelled import LabelledText
-from nnjax.data.mnist import Mnist
 from nnjax.data.npz import Npz
-from nnjax.data.parallel import ParallelText
 from nnjax.data.preprocessing import Preprocess
-from nnjax.data.python_code import PythonCode
 from nnjax.data.stream import RecordStream
-from nnjax.data.table import Csv
-from nnjax.data.tagged import TaggedText
+from nnjax.data.tables.table import Csv
+from nnjax.data.tables.toys import Beach, Blobs, Circles, Diabetes, Digits
 from nnjax.data.tasks import Adding, Addition, Copy, Parity
-from nnjax.data.text import Recipes, Text
+from nnjax.data.text.buckets import Bucketed
+from nnjax.data.text.digit_names import DigitNames
+from nnjax.data.text.labelled import LabelledText
+from nnjax.data.text.parallel import ParallelText
+from nnjax.data.text.python_code import PythonCode
+from nnjax.data.text.tagged import TaggedText
+from nnjax.data.text.text import Recipes, Text
+from nnjax.data.text.windows import Windows
 from nnjax.data.tfds import Tfds
-from nnjax.data.toys import Beach, Blobs, Circles, Diabetes, Digits
 from nnjax.data.vocabulary import Vocabulary
-from nnjax.data.windows import Windows
 
 NAMES = {
     "adding": Adding,

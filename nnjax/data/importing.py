@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nnjax.data.cifar10 import CLASSES, read_binaries
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.idx import read_folder
-from nnjax.data.image_folder import SEED, find_images
-from nnjax.data.images import decode
+from nnjax.data.images.cifar10 import CLASSES, read_binaries
+from nnjax.data.images.decoding import decode
+from nnjax.data.images.idx import read_folder
+from nnjax.data.images.image_folder import SEED, find_images
 from nnjax.data.npz import read_npz
 from nnjax.data.splits import shuffled
 from nnjax.data.tfds import import_tfds, quiet

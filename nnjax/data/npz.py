@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.labels import (
-    check_distinct,
-    check_labels,
-    convert,
-    count_classes,
-    narrow,
-    numbered,
-)
+from nnjax.data.labels import check_distinct, check_labels, convert, count_classes, narrow, numbered
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
 

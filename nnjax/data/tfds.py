@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
-from nnjax.data.images import decode
+from nnjax.data.images.decoding import decode
 from nnjax.data.labels import check_labels, convert, narrow, numbered
 from nnjax.data.records import specify
 from nnjax.data.splits import ImageSplits

@@ -7,17 +7,17 @@ interface is used throughout, so that no window system and no global state are t
 from nnjax.figures.comparison import compare_curves
 from nnjax.figures.confusion import draw_confusion_matrix
 from nnjax.figures.decision_boundary import draw_decision_boundary
-from nnjax.figures.hyperparameters import draw_hyperparameters
-from nnjax.figures.importances import draw_importances
 from nnjax.figures.kernels import draw_kernels, first_layer_kernels
 from nnjax.figures.learning_curves import draw_learning_curves
 from nnjax.figures.mistakes import draw_mistakes
-from nnjax.figures.parallel_coordinates import draw_parallel_coordinates
 from nnjax.figures.prediction import predict
 from nnjax.figures.regression import draw_regression
 from nnjax.figures.report import draw_report
 from nnjax.figures.style import save
-from nnjax.figures.sweep_curves import draw_sweep_curves
+from nnjax.figures.sweeps.hyperparameters import draw_hyperparameters
+from nnjax.figures.sweeps.importances import draw_importances
+from nnjax.figures.sweeps.parallel_coordinates import draw_parallel_coordinates
+from nnjax.figures.sweeps.sweep_curves import draw_sweep_curves
 
 __all__ = [
     "compare_curves",

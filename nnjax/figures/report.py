@@ -24,7 +24,7 @@ from nnjax.figures.style import save
 from nnjax.metrics import confusion_matrix
 
 if TYPE_CHECKING:
-    from nnjax.training.runs import Run
+    from nnjax.runs.run import Run
 
 SHOWN = ("test", "validation", "train")
 """The pictures are of the first of these splits that the data has."""

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from nnjax.data.padding import encode_texts
+from nnjax.data.text.padding import encode_texts
 from nnjax.data.vocabulary import Vocabulary
 from nnjax.generation.beam import beam_search
 from nnjax.generation.generate import answer

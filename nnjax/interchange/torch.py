@@ -16,7 +16,7 @@ from nnjax.interchange.cells import (
     of_layer,
 )
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 
 
 def from_torch(recurrent: Recurrent, state: Arrays) -> dict[str, dict[str, np.ndarray]]:

@@ -12,15 +12,15 @@ that answer to a source as ``start(source, length)``; ``advance(carry, tokens)``
 (batch,) and returns the carry after and the logits of the next words (batch, vocabulary).
 """
 
-from nnjax.models.captioner import Captioner
-from nnjax.models.cnn import CNN
-from nnjax.models.encoder_decoder import EncoderDecoder
-from nnjax.models.language_model import LanguageModel
-from nnjax.models.mlp import MLP
-from nnjax.models.neuron import SingleNeuron
-from nnjax.models.sequence_classifier import SequenceClassifier
-from nnjax.models.sequence_tagger import SequenceTagger
-from nnjax.models.transformer import Transformer
+from nnjax.models.dense.mlp import MLP
+from nnjax.models.dense.neuron import SingleNeuron
+from nnjax.models.images.cnn import CNN
+from nnjax.models.sequences.captioner import Captioner
+from nnjax.models.sequences.encoder_decoder import EncoderDecoder
+from nnjax.models.sequences.language_model import LanguageModel
+from nnjax.models.sequences.sequence_classifier import SequenceClassifier
+from nnjax.models.sequences.sequence_tagger import SequenceTagger
+from nnjax.models.sequences.transformer import Transformer
 
 __all__ = [
     "CNN",

@@ -14,8 +14,9 @@ from jax.sharding import Mesh
 
 from nnjax import parameters
 from nnjax.data.dataset import Batch, Dataset
+from nnjax.distributed import devices
 from nnjax.errors import UserError
-from nnjax.training import devices, order
+from nnjax.training import order
 from nnjax.training.options import Training
 from nnjax.training.updates import NEVER
 

@@ -13,9 +13,9 @@ from jax.sharding import Mesh
 
 from nnjax import flops, metrics, parameters
 from nnjax.data.dataset import STREAM_BATCH, Batch, Dataset, Stream
+from nnjax.distributed import devices
+from nnjax.distributed.process_rows import ShareReader
 from nnjax.learners.state import State
-from nnjax.training import devices
-from nnjax.training.shares import ShareReader
 
 BATCH = 500
 """Examples evaluated at once: large enough for full speed, small enough for any memory."""

@@ -8,7 +8,7 @@ import tyro
 
 from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Known, Source, Stream
-from nnjax.data.windows import check_lanes
+from nnjax.data.text.windows import check_lanes
 from nnjax.errors import UserError
 from nnjax.learners import FullBatch, Learner
 from nnjax.metrics import OF_CLASSES

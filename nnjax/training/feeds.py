@@ -10,10 +10,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from nnjax.data.dataset import Batch, Dataset, Stream
-from nnjax.training import devices, updates
+from nnjax.distributed import devices
+from nnjax.distributed.process_rows import ShareReader
+from nnjax.training import updates
 from nnjax.training.blocks import make_blocks
 from nnjax.training.options import Training
-from nnjax.training.shares import ShareReader
 from nnjax.training.updates import Carry
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import SPLITS, Dataset, Stream
-from nnjax.training import data_json
+from nnjax.runs import data_json
 
 
 def of(data: Dataset | Stream) -> dict[str, str]:

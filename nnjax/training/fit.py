@@ -11,18 +11,19 @@ import jax.numpy as jnp
 
 from nnjax import metrics, parameters
 from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.distributed import collectives, devices
 from nnjax.errors import UserError, warn
 from nnjax.learners.state import State
-from nnjax.training import agreement, best, devices, fingerprint, snapshot, updates
-from nnjax.training.checkpoints import Checkpoints, import_in_background
+from nnjax.runs.checkpoints import Checkpoints, import_in_background
+from nnjax.runs.run import Run
+from nnjax.training import best, fingerprint, snapshot, updates
+from nnjax.training.divergence_advice import remedy
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import fit_to_data
 from nnjax.training.feeds import make_feed
 from nnjax.training.interruption import Interrupted, Request, requests
 from nnjax.training.options import Training
 from nnjax.training.progress import Progress
-from nnjax.training.remedy import remedy
-from nnjax.training.runs import Run
 from nnjax.training.tensorboard import TensorBoard
 
 STRETCH_SECONDS = 0.25
@@ -70,7 +71,7 @@ def fit(
 ) -> Result:
     """Trains a learner on data.
 
-    Where several processes make one run (see :mod:`nnjax.training.hosts`), all call this alike.
+    Where several processes make one run (see :mod:`nnjax.distributed.hosts`), all call this alike.
 
     Args:
       learner: any learner, such as ``Supervised``.
@@ -109,15 +110,15 @@ class _Loop:
         self.began = time.perf_counter()
         self.observe = observe
         self.data, self.training, self.run = data, training, run
-        self.progress = progress if agreement.is_first() else None
+        self.progress = progress if collectives.is_first() else None
         self.mesh = devices.make_mesh(training.devices)
         self.learner = fit_to_data(learner, data, training)
         self.monitor = best.make_monitor(training.monitor, self.learner, data)
         best.check_patience(training.patience, self.monitor)
         self.feed = make_feed(self.learner, data, training, self.mesh)
         self.evaluator = Evaluator(self.learner, data, self.mesh)
-        if agreement.several():
-            agreement.check_same(fingerprint.of(data), OTHER_DATA)
+        if collectives.several():
+            collectives.check_same(fingerprint.of(data), OTHER_DATA)
         self.examples = data.size("train")
         self.total_steps = training.steps_to_make(self.examples)
         self.checkpoints = run and Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
@@ -152,8 +153,8 @@ class _Loop:
         if resume and not run:
             raise UserError("there is nothing to resume without a run; give fit the run")
         if run:
-            agreement.together(lambda: _check_unused(run, resume))
-            agreement.together(lambda: run.record_data(self.data))
+            collectives.together(lambda: _check_unused(run, resume))
+            collectives.together(lambda: run.record_data(self.data))
         if resume:
             self._restore()
         self.compile_seconds = self.feed.compile(self.carry)
@@ -198,11 +199,11 @@ class _Loop:
                 _check_never_saved(run)
             return found and found[0]
 
-        step = agreement.by_first(find)
-        if agreement.is_first() or step is None:
-            agreement.together(lambda: None)
+        step = collectives.by_first(find)
+        if collectives.is_first() or step is None:
+            collectives.together(lambda: None)
             return found
-        return agreement.together(lambda: checkpoints.restore(wanted, step))
+        return collectives.together(lambda: checkpoints.restore(wanted, step))
 
     def _arrays(self) -> dict[str, Any]:
         return snapshot.tree(self.carry, self.best_state)
@@ -238,7 +239,7 @@ class _Loop:
         message = f"the loss became NaN or infinite at step {step:,}; "
         message += remedy(self.learner, self.data)
         if self.run and self.checkpoints:
-            agreement.together(self.checkpoints.wait)
+            collectives.together(self.checkpoints.wait)
             self.run.write_summary({"status": "diverged", "step": step})
             last = self.checkpoints.latest_step()
             message += (
@@ -272,7 +273,7 @@ class _Loop:
             return
         # Of several processes all take part in bringing the state to each.
         state = devices.local(self.carry.state)
-        if agreement.is_first():
+        if collectives.is_first():
             self.observe(self.learner, state, self.step)
 
     def _evaluate(self) -> dict[str, float] | None:
@@ -316,10 +317,10 @@ class _Loop:
           time, as the others do not know of it yet.
         """
         self.save_is_due = time.perf_counter() - self.saved_at >= self.training.checkpoint_seconds
-        if not agreement.several():
+        if not collectives.several():
             return request.signal_number
         mine = [request.signal_number or 0, self.stretch, self.save_is_due]
-        said = agreement.gather_numbers(mine)
+        said = collectives.gather_numbers(mine)
         self.stretch, self.save_is_due = int(said[0, 1]), bool(said[0, 2])
         return int(said[:, 0].max()) or None
 
@@ -330,9 +331,9 @@ class _Loop:
         message = f"stopped at step {self.step:,} of {self.total_steps:,}"
         if self.run and self.checkpoints:
             self.save()
-            if agreement.several():
+            if collectives.several():
                 # Others' signals may still be on their way here, and must not end the writing.
-                agreement.together(self.checkpoints.wait)
+                collectives.together(self.checkpoints.wait)
             self.run.write_summary({"status": "interrupted", "step": self.step})
             message += f"; go on with: nnjax resume {self.run.directory}"
         raise Interrupted(message, signal_number)
@@ -354,8 +355,8 @@ class _Loop:
             **self._times(),
             "position": self.feed.position(),
         }
-        agreement.together(checkpoints.wait)
-        agreement.together(lambda: checkpoints.save(self.step, self._arrays(), meta))
+        collectives.together(checkpoints.wait)
+        collectives.together(lambda: checkpoints.save(self.step, self._arrays(), meta))
         self.saved_at = time.perf_counter()
 
     # Ending
@@ -372,13 +373,13 @@ class _Loop:
         # The last update's own loss is that before it, so what it did shows only here.
         if not math.isfinite(summary.get("train", {}).get("loss", 0.0)):
             self._diverge(self.step)
-        if self.checkpoints and agreement.by_first(self.checkpoints.latest_step) != self.step:
+        if self.checkpoints and collectives.by_first(self.checkpoints.latest_step) != self.step:
             self.save()
         summary |= self._counts(state)
         if self.run and self.checkpoints:
             run, checkpoints = self.run, self.checkpoints
-            agreement.together(checkpoints.wait)
-            agreement.together(lambda: run.write_summary(summary))
+            collectives.together(checkpoints.wait)
+            collectives.together(lambda: run.write_summary(summary))
         return Result(self.learner, devices.local(state), summary)
 
     def _counts(self, state: State) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from jax.sharding import Mesh
 
 from nnjax import parameters
 from nnjax.data.dataset import Known
+from nnjax.distributed import devices
 from nnjax.errors import UserError
 from nnjax.learners.state import State
-from nnjax.training import best, data_json, devices, updates
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.runs import data_json
+from nnjax.runs.checkpoints import Checkpoints
+from nnjax.runs.run import Run
+from nnjax.training import best, updates
 from nnjax.training.experiment import Experiment, fit_to_data
 from nnjax.training.options import Training
-from nnjax.training.runs import Run
 
 
 def initial_carry(learner: Any, data: Known, training: Training, mesh: Mesh) -> updates.Carry:

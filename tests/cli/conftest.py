@@ -10,8 +10,8 @@ from nnjax.data import Circles, Digits
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
+from nnjax.runs.run import Run
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.runs import Run
 
 CONFIG = '''"""Small clouds of points: a config with a source, a learner and a main of its own."""
 

@@ -10,7 +10,7 @@ from nnjax.cli.options import call_with_options, parse
 from nnjax.data import Blobs, Digits, Mnist
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import MLP, LanguageModel
 from nnjax.optimizers import SGD, Adam

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.cli import files, options, sweep_options, sweep_report_command, sweep_winner
+from nnjax.cli import files, options, sweep_options, sweep_winner
+from nnjax.cli.commands import sweep_report
 from nnjax.cli.main import main
 from nnjax.errors import UserError
-from nnjax.sweeps.directory import SweepDirectory
-from nnjax.sweeps.results import Result
-from nnjax.sweeps.seeds import combine
-from nnjax.sweeps.space import grid
-from nnjax.training import config_json
-from nnjax.training.runs import Run
+from nnjax.runs import config_json
+from nnjax.runs.run import Run
+from nnjax.sweeps.plan.space import grid
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.results import Result
+from nnjax.sweeps.report.seeds import combine
 
 FIGURES = ["learning_curves", "hyperparameters", "parallel_coordinates"]
 
@@ -208,10 +209,10 @@ def test_a_lucky_seed_is_not_the_only_winner():
 
     lucky = [made(0, 0.9, 4, 0), made(2, 0.8, 8, 0), made(3, 0.7, 8, 1), made(1, 0.1, 4, 1)]
     rows = combine(lucky, maximize=True)
-    found = sweep_report_command._winners(lucky, rows)
+    found = sweep_report._winners(lucky, rows)
     assert {about: one.number for about, one in found.items()} == {
         "the best of those with the best mean": 2,
         "the best of all": 0,
     }
-    assert sweep_report_command._winners(lucky[1:], rows) == {"the best": lucky[1]}
-    assert sweep_report_command._winners(lucky, []) == {"the best": lucky[0]}
+    assert sweep_report._winners(lucky[1:], rows) == {"the best": lucky[1]}
+    assert sweep_report._winners(lucky, []) == {"the best": lucky[0]}

@@ -10,12 +10,12 @@ from nnjax.cli.main import main
 from nnjax.cli.trained import read_lines
 from nnjax.data import Addition, LabelledText, Text
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import EncoderDecoder, LanguageModel, SequenceClassifier
 from nnjax.optimizers import Adam
+from nnjax.runs.run import Run
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.runs import Run
 
 VERSE = "the rose is red, the violet's blue, the honey's sweet, and so are you.\n"
 
@@ -204,7 +204,7 @@ from pathlib import Path
 
 from nnjax.data import Recipes, Text
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import LanguageModel, Transformer
 from nnjax.training import Experiment, Training

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from nnjax.data import Dataset, Idx, ImageFolder, Npz, Tfds, import_folder
-from nnjax.data.cifar10 import CLASSES
-from nnjax.data.idx import write_idx
+from nnjax.data.images.cifar10 import CLASSES
+from nnjax.data.images.idx import write_idx
 from nnjax.errors import UserError
 
 pytest.importorskip("tensorflow_datasets")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.data import Mnist, Preprocess
-from nnjax.data.idx import write_idx
+from nnjax.data.images.idx import write_idx
 from nnjax.data.preprocessing import permute, statistics
 from nnjax.errors import UserError
 

@@ -10,7 +10,7 @@ import tyro
 
 from nnjax.data import NAMES, Source
 from nnjax.errors import UserError
-from nnjax.training import config_json
+from nnjax.runs import config_json
 
 
 @pytest.mark.parametrize("source", NAMES.values())

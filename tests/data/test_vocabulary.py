@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nnjax.data.vocabulary import END, START, UNKNOWN, Vocabulary, smallest
 from nnjax.data.words import Tokeniser
 from nnjax.errors import UserError
-from nnjax.training import config_json
+from nnjax.runs import config_json
 
 
 def test_frequent_words_come_first_and_equals_in_their_own_order():

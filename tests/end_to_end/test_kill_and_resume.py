@@ -14,8 +14,9 @@ import pytest
 
 import nnjax
 from nnjax.cli.runs import open_run
-from nnjax.training import best, devices, snapshot
-from nnjax.training.checkpoints import Checkpoints
+from nnjax.distributed import devices
+from nnjax.runs.checkpoints import Checkpoints
+from nnjax.training import best, snapshot
 from nnjax.training.experiment import fit_to_data
 
 CONFIG = '''"""Digits, by a small net with dropout."""

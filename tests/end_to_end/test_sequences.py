@@ -7,7 +7,7 @@ import pytest
 from nnjax.data import Adding, Addition, Copy, Parity, Text
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import (
     EncoderDecoder,
@@ -17,8 +17,8 @@ from nnjax.models import (
     Transformer,
 )
 from nnjax.optimizers import Adam
+from nnjax.runs.run import Run
 from nnjax.training import Training, fit
-from nnjax.training.runs import Run
 
 TEXT = "the cat sat on the mat, and the dog sat on the log; so they sat.\n"
 

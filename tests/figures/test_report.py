@@ -11,13 +11,13 @@ from nnjax.data import Circles, Dataset, Digits, Vocabulary
 from nnjax.figures import draw_report, predict
 from nnjax.figures.prediction import class_indices, flat, predict_with_targets
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.metrics import confusion_matrix
 from nnjax.models import MLP, SequenceClassifier
 from nnjax.optimizers import SGD
+from nnjax.runs.run import Run
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.runs import Run
 
 TRAINING = Training(epochs=2, batch_size=50)
 

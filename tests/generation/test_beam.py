@@ -10,7 +10,7 @@ import pytest
 from nnjax.errors import UserError
 from nnjax.generation import answer, beam_search
 from nnjax.layers.cells import LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.models import EncoderDecoder
 
 WORDS, START, END, LENGTH = 5, 0, 1, 4

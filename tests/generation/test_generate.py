@@ -8,7 +8,7 @@ import pytest
 from nnjax.errors import UserError
 from nnjax.generation import Sampling, answer, generate
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.models import CNN, MLP, Captioner, EncoderDecoder, LanguageModel, Transformer
 
 WORDS = 11

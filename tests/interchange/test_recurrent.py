@@ -8,7 +8,7 @@ import pytest
 from nnjax.errors import UserError
 from nnjax.interchange import from_keras, from_torch, to_keras, to_torch
 from nnjax.layers.cells import FirstLSTMCell, GRUCell, LSTMCell, SimpleCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 
 X = jnp.ones((2, 3, 4))
 

@@ -12,14 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from nnjax.data import Circles, Dataset
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import FullBatch
 from nnjax.learners.supervised import sum_of_squared_weights
 from nnjax.models import MLP, SequenceTagger, SingleNeuron
+from nnjax.runs.config_json import from_json, to_json
+from nnjax.runs.run import Run
 from nnjax.solvers import BFGS, DFP, LBFGS, LevenbergMarquardt, Newton, NonlinearCG
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.config_json import from_json, to_json
-from nnjax.training.runs import Run
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(60, 3)).astype(np.float32)

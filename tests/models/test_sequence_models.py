@@ -9,7 +9,7 @@ import pytest
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.models import (
     CNN,
     Captioner,

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.layers.convolution import Conv
-from nnjax.layers.pooling import average_pool, max_pool
+from nnjax.layers.images.convolution import Conv
+from nnjax.layers.images.pooling import average_pool, max_pool
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(3, 9, 8, 2)).astype(np.float32)

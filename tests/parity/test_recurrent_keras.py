@@ -7,7 +7,7 @@ import pytest
 
 from nnjax.interchange import from_keras, to_keras
 from nnjax.layers.cells import GRUCell, LSTMCell, SimpleCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 
 keras = pytest.importorskip("keras")
 

@@ -7,7 +7,7 @@ import pytest
 
 from nnjax.interchange import from_torch, to_torch
 from nnjax.layers.cells import GRUCell, LSTMCell, SimpleCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 
 torch = pytest.importorskip("torch")
 

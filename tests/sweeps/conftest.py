@@ -9,9 +9,9 @@ from nnjax.data import Digits
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
-from nnjax.sweeps import run_sweep
+from nnjax.runs.run import Run
+from nnjax.sweeps.run import run_sweep
 from nnjax.training import Experiment, Training, fit
-from nnjax.training.runs import Run
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import time
 import pytest
 
 from nnjax.errors import UserError
-from nnjax.sweeps import Search, Sweep, conduct
-from nnjax.sweeps.directory import SweepDirectory
-from nnjax.sweeps.plan import Planner
-from nnjax.sweeps.results import results
-from nnjax.sweeps.shared_data import SharedData
-from nnjax.sweeps.study import PROGRAM, Study
+from nnjax.sweeps import Search, Sweep
+from nnjax.sweeps.plan.plan import Planner
+from nnjax.sweeps.plan.shared_data import SharedData
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.results import results
+from nnjax.sweeps.record.study import PROGRAM, Study
+from nnjax.sweeps.run import conduct
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
+from nnjax.runs.run import Run
 from nnjax.sweeps import Search, Sweep
-from nnjax.sweeps.directory import SweepDirectory
-from nnjax.sweeps.member import Member
-from nnjax.sweeps.plan import Planner
-from nnjax.sweeps.study import Study
-from nnjax.training.runs import Run
+from nnjax.sweeps.plan.plan import Planner
+from nnjax.sweeps.population.member import Member
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.study import Study
 
 
 class Killed(Exception):

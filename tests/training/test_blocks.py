@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from nnjax.data import Dataset, Vocabulary
-from nnjax.data.windows import Windowing
+from nnjax.data.text.windows import Windowing
+from nnjax.distributed.devices import make_mesh
 from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.training import Training, blocks, fit
-from nnjax.training.devices import make_mesh
 
 OPTIONS = Training(epochs=3, batch_size=5, seed=1)
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from nnjax.data import Dataset, Text, Vocabulary
+from nnjax.distributed import devices
 from nnjax.layers.cells import GRUCell
-from nnjax.layers.recurrent import Recurrent
+from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import MLP, LanguageModel
-from nnjax.training import Training, devices, evaluation
+from nnjax.training import Training, evaluation
 from nnjax.training.experiment import fit_to_data
 
 
@@ -149,7 +150,7 @@ def test_splits_may_differ_in_the_type_of_their_targets():
     assert evaluator(state, "test") == evaluator(state, "train")
 
 
-def test_splits_of_unequal_shapes_are_each_measured_by_a_program_of_their_own(tmp_path, monkeypatch):
+def test_splits_of_unequal_shapes_each_have_a_program(tmp_path, monkeypatch):
     """A text is cut into longer windows for evaluation than for training."""
     path = tmp_path / "text.txt"
     path.write_text("the quick brown fox jumps over the lazy dog\n" * 200)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from nnjax.data import Bucketed, Dataset, RecordStream
+from nnjax.distributed.devices import make_mesh
 from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
+from nnjax.runs.run import Run
 from nnjax.training import Training, blocks, fit
-from nnjax.training.devices import make_mesh
 from nnjax.training.feeds import ArrayFeed, StreamFeed, make_feed
-from nnjax.training.runs import Run
 from nnjax.training.snapshot import initial_carry
 
 LEARNER = Supervised(MLP(features=(4,), outputs=3), optimizer=SGD(learning_rate=0.1, momentum=0.9))

@@ -18,21 +18,22 @@ import pytest
 
 from nnjax.data import Blobs
 from nnjax.data.dataset import Dataset
+from nnjax.distributed import devices
 from nnjax.errors import UserError
 from nnjax.figures import draw_report
 from nnjax.learners import State, Supervised
 from nnjax.metrics import Mean
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
+from nnjax.runs.run import Run
 from nnjax.schedules import Cosine
-from nnjax.sweeps.objective import Objective
-from nnjax.training import Experiment, Training, devices, fit
+from nnjax.sweeps.plan.objective import Objective
+from nnjax.training import Experiment, Training, fit
 from nnjax.training.dry_run import dry_run
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.fit import Diverged
 from nnjax.training.interruption import Request
 from nnjax.training.options import SMOKE_STEPS
-from nnjax.training.runs import Run
 from nnjax.training.snapshot import read_trained
 
 EXAMPLES = 50

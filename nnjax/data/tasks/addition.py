@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnjax.data.dataset import Dataset
-from nnjax.data.pairs import encoder_decoder_arrays
 from nnjax.data.tasks.generated import Generated, cut, without_repeats
+from nnjax.data.text.pairs import encoder_decoder_arrays
 from nnjax.data.vocabulary import END, START, Vocabulary
 from nnjax.traced import check_number
 
@@ -35,7 +35,7 @@ class Addition(Generated):
     def load(self) -> Dataset:
         """Inputs ``source`` (n, 2 digits + 1) and ``target`` (n, digits + 2), targets like that.
 
-        See :func:`nnjax.data.pairs.encoder_decoder_arrays`.
+        See :func:`nnjax.data.text.pairs.encoder_decoder_arrays`.
 
         Raises:
           UserError: there are not so many different sums, or an option is out of range.

@@ -1,0 +1,1 @@
+"""The commands of `nnjax`: one file per command, named after the command."""

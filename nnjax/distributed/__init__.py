@@ -1,0 +1,1 @@
+"""Devices and processes: meshes, hosts, and the collectives between them."""

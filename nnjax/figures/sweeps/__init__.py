@@ -1,0 +1,1 @@
+"""Figures of a sweep: curves, hyperparameters and their importances."""

@@ -1,0 +1,1 @@
+"""Layers that run a recurrent cell over time."""

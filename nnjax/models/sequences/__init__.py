@@ -1,0 +1,1 @@
+"""Models for sequences: classifiers, taggers, language models, encoder-decoders."""

@@ -1,0 +1,1 @@
+"""Search spaces, and the plan that groups trials into few compiled programs."""

@@ -1,0 +1,158 @@
+"""What a sweep is: an experiment, the values of some of its fields, and how to search them."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from nnjax import fields
+from nnjax.errors import UserError
+from nnjax.field_types import conform_value
+from nnjax.sweeps.plan.space import Dimension, Label, Suggest
+from nnjax.training.experiment import Experiment
+
+Sampler = Literal["grid", "random", "tpe", "cmaes", "qmc", "gp"]
+Pruner = Literal["none", "median", "successive_halving", "hyperband"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """How a space is searched.
+
+    Attributes:
+      sampler: "grid" takes every combination of the listed values; "random", "tpe", "cmaes", "qmc"
+        and "gp" are Optuna's samplers.
+      trials: how many to draw; a grid has its own number.
+      at_once: trials drawn at a time, before the results of any of them are known.
+      pruner: stops trials that fall behind, after each evaluation: Optuna's pruners.
+      metric: the split and the metric that rank trials, as in "validation accuracy"; "auto" is what
+        training monitors, or the training loss where nothing is.
+      sampler_seed: of the sampler.
+      members: trials of a program trained at once; 0 measures whether it should be one, or as many
+        as memory holds.
+      shared_data_order: show every trial the same batches, whatever its seed: faster, since the
+        first layer then multiplies each batch by the kernels of all trials at once.
+      storage: URL of Optuna's storage, for many machines; empty keeps a journal file in the
+        sweep's directory.
+    """
+
+    sampler: Sampler = "grid"
+    trials: int | None = None
+    at_once: int = 16
+    pruner: Pruner = "none"
+    metric: str = "auto"
+    sampler_seed: int = 0
+    members: int = 0
+    shared_data_order: bool = False
+    storage: str = ""
+
+    def __post_init__(self):
+        for name, least in (("trials", 1), ("at_once", 1), ("members", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"{name} must be at least {least}, not {value}")
+        if self.sampler == "grid" and self.trials is not None:
+            raise UserError(
+                f"a grid has its own number of trials, not {self.trials}; leave out --trials, or "
+                "take a sampler: --sampler random"
+            )
+        if self.sampler != "grid" and self.trials is None:
+            raise UserError(f"--sampler {self.sampler} needs the number of trials: --trials 50")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One point of a sweep.
+
+    Attributes:
+      labels: the values as they are shown and stored, by the path of their field.
+      experiment: the experiment with these values.
+    """
+
+    labels: Mapping[str, Label]
+    experiment: Experiment
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """An experiment and what is tried of it; a sweep file defines one as ``sweep``.
+
+    Attributes:
+      experiment: what the trials have in common.
+      over: dimensions by dotted path, or plain sequences of values.
+      suggest: draws the values itself, for spaces in which one choice opens others; given instead
+        of ``over``, with a sampler.
+      allowed: whether a combination is to be tried; None allows all.
+      search: sampler, pruner and the rest.
+    """
+
+    experiment: Experiment
+    over: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    suggest: Suggest | None = None
+    allowed: Callable[[Mapping[str, Label]], bool] | None = None
+    search: Search = dataclasses.field(default_factory=Search)
+
+    def __post_init__(self):
+        for path, values in self.over.items():
+            fields.get(self.experiment, path)
+            if not hasattr(values, "distribution"):
+                _check_values(self.experiment, path, values)
+        if self.suggest is None and not self.over:
+            raise UserError(
+                "a sweep needs values to try, as in --over optimizer.learning-rate 0.01 0.1"
+            )
+        if self.suggest is not None and self.search.sampler == "grid":
+            raise UserError("a space that is drawn has no grid; take a sampler: --sampler random")
+
+    @property
+    def space(self) -> dict[str, Dimension]:
+        """The dimensions, in the order in which they were given."""
+        return {path: _dimension(values) for path, values in self.over.items()}
+
+    def trial(self, labels: Mapping[str, Label]) -> Trial:
+        """The trial at a point.
+
+        Raises:
+          UserError: a value does not fit its field.
+        """
+        space = self.space
+        values = {
+            path: space[path].value(label) if path in space else label
+            for path, label in labels.items()
+        }
+        if self.search.shared_data_order:
+            training = self.experiment.training
+            seed = training.seed if training.data_seed is None else training.data_seed
+            values = {"data_seed": seed, **values}
+        # A field may be one of a class that another of the values brings.
+        drawn = fields.replace(self.experiment, values, check=False)
+        values = {path: _fitting(drawn, path, value) for path, value in values.items()}
+        return Trial(labels=labels, experiment=fields.replace(self.experiment, values))
+
+
+def _check_values(experiment: Experiment, path: str, values: Any) -> None:
+    """Refuses values that are none of several, or of another type than the field at a path."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UserError(f"the values of {path} are given as several, not as {values!r}")
+    for value in values:
+        conform_value(experiment, path, value)
+
+
+def _fitting(experiment: Experiment, path: str, value: Any) -> Any:
+    """The value, of the field's type: an int of a range's whole number, where that is wanted."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    if is_whole and fields.is_whole(experiment, path):
+        value = int(value)
+    return conform_value(experiment, path, value)
+
+
+def _dimension(values: Any) -> Dimension:
+    if hasattr(values, "distribution"):
+        return values
+    from nnjax.sweeps.plan.space import Values
+
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    plain = all(isinstance(value, str | int | float | bool | None) for value in values)
+    labels = tuple(values) if plain else tuple(str(value) for value in values)
+    return Values(labels, tuple(values))

@@ -1,0 +1,1 @@
+"""Populations: many trials trained at once by one program."""

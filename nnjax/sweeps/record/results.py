@@ -1,0 +1,126 @@
+"""What came of each trial of a sweep, read from its record and from the runs of its trials."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnjax.data.dataset import SPLITS
+from nnjax.errors import UserError
+from nnjax.runs import config_json, json_files
+from nnjax.runs.run import SUMMARY
+from nnjax.sweeps.plan.sweep import Search
+from nnjax.sweeps.plan.tracing import SEEDS
+from nnjax.sweeps.record.directory import SETTINGS, SweepDirectory
+from nnjax.sweeps.record.study import JOURNAL, LABELS, PROGRAM, REASON, REFUSED, Study
+
+STATES = ("complete", "pruned", "failed", "running", "waiting")
+"""How a trial may stand, in the order in which a table shows them."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial.
+
+    Attributes:
+      number: of the trial.
+      state: one of ``STATES``.
+      reason: why it failed, in a sentence; empty where it did not.
+      program: the number of its program; None where it is not planned yet.
+      labels: its values, as they are shown and stored, by dotted path.
+      value: the objective; None unless the trial is complete.
+      summary: of its run, see ``Run.read_summary``; empty where it has none yet.
+      directory: of its run.
+    """
+
+    number: int
+    state: str
+    reason: str
+    program: int | None
+    labels: Mapping[str, Any]
+    value: float | None
+    summary: Mapping[str, Any]
+    directory: Path
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The final metrics, by split and name: ``{"validation_accuracy": 0.97}``."""
+        return {
+            f"{split}_{metric}": value
+            for split in SPLITS
+            for metric, value in self.summary.get(split, {}).items()
+        }
+
+
+def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
+    """Opens the record of a sweep to read it, and the options of its search.
+
+    Raises:
+      UserError: no trial is planned yet, the record cannot be read, or the settings are damaged.
+    """
+    saved = directory.settings.get("search")
+    try:
+        search = config_json.from_json(saved)
+    except UserError as error:
+        path = directory.directory / SETTINGS
+        raise UserError(f"{path} is damaged, of the search: {error}") from error
+    # Optuna would make the file of its journal.
+    if not search.storage and not (directory.directory / JOURNAL).is_file():
+        raise UserError(f"{directory.directory} has no trials yet: it has no {JOURNAL}")
+    study = Study(directory.directory, Search(storage=search.storage), name=directory.study)
+    return study, search
+
+
+def ranked(study: Study) -> list[Any]:
+    """Optuna's trials, the best first, then those that have come to no value, by their state."""
+    trials = [trial for trial in study.trials() if not trial.user_attrs.get(REFUSED)]
+    sign = -1 if study.maximizes else 1
+
+    def order(trial: Any) -> tuple[int, float, int]:
+        state = state_of(trial)
+        value = sign * trial.value if state == "complete" else 0.0
+        return STATES.index(state), value, trial.number
+
+    return sorted(trials, key=order)
+
+
+def labels(trial: Any) -> dict[str, Any]:
+    """The values of a trial by dotted path."""
+    return dict(trial.user_attrs.get(LABELS, trial.params))
+
+
+def state_of(trial: Any) -> str:
+    """How a trial stands, one of ``STATES``."""
+    name = trial.state.name.lower()
+    return "failed" if name == "fail" else name
+
+
+def results(directory: SweepDirectory, study: Study) -> list[Result]:
+    """What came of each trial, the best first; the files of the sweep are only read."""
+    return [_result(directory, trial) for trial in ranked(study)]
+
+
+def paths(found: Iterable[Result]) -> list[str]:
+    """The fields that the sweep varies, in the order in which they were given."""
+    return list(dict.fromkeys(path for one in found for path in one.labels))
+
+
+def is_seed(path: str) -> bool:
+    """Whether a field draws the initial parameters or the order of the examples."""
+    return path.removeprefix("training.") in SEEDS
+
+
+def _result(directory: SweepDirectory, trial: Any) -> Result:
+    run = directory.trial(trial.number)
+    state = state_of(trial)
+    return Result(
+        number=trial.number,
+        state=state,
+        reason=trial.user_attrs.get(REASON, ""),
+        program=trial.user_attrs.get(PROGRAM),
+        labels=labels(trial),
+        # That of a pruned trial is the last it had on the way.
+        value=trial.value if state == "complete" else None,
+        summary=json_files.restore_floats(json_files.read_or_nothing(run / SUMMARY)),
+        directory=run,
+    )

@@ -1,0 +1,1 @@
+"""Reports on a sweep: ranking, figures, seeds, and the plan."""

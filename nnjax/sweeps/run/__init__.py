@@ -1,0 +1,1 @@
+"""Running a sweep: workers, processes, Ray, and the display."""

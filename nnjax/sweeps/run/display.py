@@ -1,0 +1,125 @@
+"""Shows how a sweep goes: a live table on a terminal, a line now and then anywhere else."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from nnjax.sweeps.plan.objective import Objective
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.study import PROGRAM, Study
+
+SECONDS_BETWEEN_LINES = 10.0
+"""Without a terminal."""
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""The record is read again after this long."""
+
+STATES = ("waiting", "running", "complete", "pruned", "fail")
+
+
+class Display:
+    """The state of a sweep, as a context manager."""
+
+    def __init__(
+        self,
+        directory: SweepDirectory,
+        study: Study,
+        objective: Objective,
+        *,
+        console: Console | None = None,
+        quiet: bool = False,
+    ):
+        """Prepares the display.
+
+        Args:
+          directory: of the sweep.
+          study: its record.
+          objective: what ranks the trials.
+          console: where to write; None takes standard output.
+          quiet: show nothing.
+        """
+        self._directory, self._study, self._objective = directory, study, objective
+        self._console = console or Console()
+        self._quiet = quiet
+        self._began = time.perf_counter()
+        self._ended_before = self._ended(study.counts())
+        self._looked_at = 0.0
+        self._live: Live | None = None
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Shows how it goes, if it was not shown just now."""
+        pause = SECONDS_BETWEEN_LOOKS if self._live else SECONDS_BETWEEN_LINES
+        now = time.perf_counter()
+        if self._quiet or now - self._looked_at < pause:
+            return
+        self._looked_at = now
+        if self._live:
+            self._live.update(self._table())
+        else:
+            self._console.print(self._line(), soft_wrap=True)
+
+    def _line(self) -> str:
+        counts = self._study.counts()
+        told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        return f"trials: {told}{self._best()}{self._time_left(counts)}"
+
+    def _best(self) -> str:
+        best = self._study.best()
+        if best is None:
+            return ""
+        return f"; best {self._objective} {best.value:.4f} (trial {best.number})"
+
+    def _time_left(self, counts: Any) -> str:
+        ended = self._ended(counts) - self._ended_before
+        left = counts["waiting"] + counts["running"]
+        if not ended or not left:
+            return ""
+        seconds = (time.perf_counter() - self._began) / ended * left
+        return f"; about {duration(seconds)} left"
+
+    def _ended(self, counts: Any) -> int:
+        return counts["complete"] + counts["pruned"] + counts["fail"]
+
+    def _table(self) -> Table:
+        """A row for each program."""
+        table = Table(box=None, pad_edge=False, caption=self._line(), caption_justify="left")
+        for heading in ("program", "at once", *STATES, "best"):
+            table.add_column(heading, justify="right" if heading != "program" else "left")
+        trials = self._study.trials()
+        for number, entry in self._directory.read_programs().items():
+            own = [t for t in trials if t.user_attrs.get(PROGRAM) == int(number)]
+            counts = [sum(t.state.name.lower() == state for t in own) for state in STATES]
+            values = [t.value for t in own if t.state.name == "COMPLETE" and t.value is not None]
+            best = (max if self._objective.maximize else min)(values, default=None)
+            table.add_row(
+                describe(entry["settings"]) or "all",
+                str(entry.get("members", "")),
+                *(str(count or "") for count in counts),
+                "" if best is None else f"{best:.4f}",
+            )
+        return table
+
+
+def describe(settings: dict[str, str]) -> str:
+    """What tells a program from the others, in a line."""
+    return ", ".join(f"{path} {value}" for path, value in settings.items())
+
+
+def duration(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,110 @@
+"""What a sweep will take: its programs, how many trials each trains at once, memory and time.
+
+A program's time is measured: it is compiled, some updates and an evaluation are timed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import optuna
+from jax.sharding import Mesh
+
+from nnjax.sweeps.plan.plan import Planner, Program, programs
+from nnjax.sweeps.plan.sweep import Sweep, Trial
+from nnjax.sweeps.plan.tracing import Lifted
+from nnjax.sweeps.population import layout
+from nnjax.sweeps.population.group import Groups
+from nnjax.sweeps.record.study import make_sampler, quieten
+from nnjax.sweeps.run.conduct import MOST_DRAWS, labels_of_grid
+from nnjax.training.experiment import Experiment
+
+STARTING_SECONDS = 4.0
+"""From the command to the first compilation."""
+
+
+class Estimate(NamedTuple):
+    """What one program takes.
+
+    Attributes:
+      program: the program.
+      trials: how many it has.
+      members: how many are trained at once.
+      bytes: of memory, while they are.
+      seconds: for all of its trials, by one worker; None where they are trained one by one.
+    """
+
+    program: Program
+    trials: int
+    members: int
+    bytes: int
+    seconds: float | None
+
+
+def trials_of(sweep: Sweep) -> list[Trial]:
+    """The trials of a grid, or as many as a sampler would draw before it knows any result."""
+    if sweep.search.sampler == "grid":
+        return [sweep.trial(labels) for labels in labels_of_grid(sweep)]
+    quieten()
+    study = optuna.create_study(sampler=make_sampler(sweep.search))
+    distributions = {path: one.distribution() for path, one in sweep.space.items()}
+    found: list[Trial] = []
+    for _ in range(MOST_DRAWS):
+        if len(found) == sweep.search.trials:
+            break
+        trial = study.ask(distributions)
+        labels = trial.params if sweep.suggest is None else sweep.suggest(trial)
+        if sweep.allowed is None or sweep.allowed(labels):
+            found.append(sweep.trial(labels))
+    return found
+
+
+def estimate(
+    sweep: Sweep, planner: Planner, load_data: Any, mesh: Mesh, workers: int = 1
+) -> list[Estimate]:
+    """Plans a sweep and measures each of its programs.
+
+    Args:
+      sweep: the sweep.
+      planner: sorts trials into programs.
+      load_data: gives the data of an experiment.
+      mesh: the devices to measure on.
+      workers: how many share the trials.
+    """
+    trials = trials_of(sweep)
+    found = programs(planner, trials)
+    return [
+        _estimate(
+            sweep,
+            program,
+            [trials[position].experiment for position in positions],
+            load_data(program.experiment),
+            mesh,
+            workers,
+        )
+        for program, positions in found.values()
+    ]
+
+
+def _estimate(
+    sweep: Sweep,
+    program: Program,
+    experiments: Sequence[Experiment],
+    data: Any,
+    mesh: Mesh,
+    workers: int,
+) -> Estimate:
+    if not program.together:
+        return Estimate(program, len(experiments), 1, 0, None)
+    lifted = Lifted(program.experiment, data, program.arguments)
+    share = -(-len(experiments) // workers)
+    groups = Groups(lifted, data, program.experiment.training, mesh)
+    if sweep.search.members:
+        members = min(sweep.search.members, share)
+        found = layout.measure(groups, experiments[:members])
+    else:
+        most = min(share, layout.MOST, layout.fits_memory(lifted, mesh))
+        found = layout.choose(groups, experiments[:most])
+    each = layout.trial_seconds(found, groups)
+    size = layout.member_bytes(lifted) * found.members
+    seconds = found.compile_seconds + len(experiments) * each
+    return Estimate(program, len(experiments), found.members, size, seconds)
