@@ -41,18 +41,25 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     if not run.keeps:
         return result.summary
     figures = draw_report(result, data, run)
-    summary = {**result.summary, "bleu": score(result, source, data)}
+    summary = {**result.summary, "bleu": score(result, source, data, smoke=training.smoke)}
     run.write_summary(summary)
     Console().print(result_table({**summary, "figures": figures}))
     return summary
 
 
-def score(result: Result, source: ParallelText, data: Any) -> dict[str, float]:
-    """BLEU on the test sentences, else the validation sentences, by the number of beams."""
+def score(
+    result: Result, source: ParallelText, data: Any, *, smoke: bool = False
+) -> dict[str, float]:
+    """BLEU on the test sentences, else the validation sentences, by the number of beams.
+
+    A smoke run translates only the first batch of sentences.
+    """
     sentences = source.sentences()
     pairs = sentences.get("test", sentences.get("validation"))
     if pairs is None:
         return {}
+    if smoke:
+        pairs = {side: written[:BATCH] for side, written in pairs.items()}
     params = {"params": evaluation_params(result.learner, result.state)}
     scores = {}
     for beams in BEAMS:

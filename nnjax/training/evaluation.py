@@ -52,7 +52,18 @@ class Evaluator:
     Data in memory are measured in a compiled loop over many batches, a stream batch by batch.
     """
 
-    def __init__(self, learner: Any, data: Dataset | Stream, mesh: Mesh):
+    def __init__(
+        self, learner: Any, data: Dataset | Stream, mesh: Mesh, most_batches: int | None = None
+    ):
+        """Prepares the programs; each is compiled when a split first needs it.
+
+        Args:
+          learner: its ``evaluate`` measures a batch.
+          data: the splits.
+          mesh: the devices that share each batch.
+          most_batches: evaluate at most this many batches of a split; None evaluates all of it.
+        """
+        self._most_batches = most_batches
         self._data = data
         self._learner = learner
         self._mesh = mesh
@@ -80,7 +91,8 @@ class Evaluator:
                 total = self._sum(total, self._measured(state, stack, count))
         else:
             read = self._data.batches
-            for batch in ShareReader(read, split, size, rows=size, mesh=self._mesh):
+            batches = ShareReader(read, split, size, rows=size, mesh=self._mesh)
+            for batch in itertools.islice(batches, self._most_batches):
                 total = self._measure(state, batch, total)
         return total
 
@@ -149,9 +161,9 @@ class Evaluator:
         return self._kept.setdefault(split, list(stacks))
 
     def _stacked(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, int]]:
-        batches = data.batches(split, size)
+        batches = itertools.islice(data.batches(split, size), self._most_batches)
         own = devices.own_rows(size, self._mesh)
-        height = _height(data, size)
+        height = min(_height(data, size), self._most_batches or _height(data, size))
         while found := list(itertools.islice(batches, height)):
             count = len(found)
             found += [found[0]] * (height - len(found))

@@ -116,7 +116,7 @@ class _Loop:
         self.monitor = best.make_monitor(training.monitor, self.learner, data)
         best.check_patience(training.patience, self.monitor)
         self.feed = make_feed(self.learner, data, training, self.mesh)
-        self.evaluator = Evaluator(self.learner, data, self.mesh)
+        self.evaluator = Evaluator(self.learner, data, self.mesh, training.evaluation_batches())
         if collectives.several():
             collectives.check_same(fingerprint.of(data), OTHER_DATA)
         self.examples = data.size("train")

@@ -13,6 +13,9 @@ from nnjax.traced import SEEDS, check_number
 SMOKE_STEPS = 5
 """Updates of a run with the ``smoke`` option."""
 
+SMOKE_EVALUATION_BATCHES = 2
+"""Batches of each split that a run with the ``smoke`` option evaluates."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -37,8 +40,8 @@ class Training:
         those of all.
       threads: processor threads that one CPU device uses; 0 takes all. Networks whose update takes
         fewer than 20 million operations are faster on one.
-      smoke: stop after a few updates, to see that everything works; the schedule is that of the
-        whole run.
+      smoke: stop after a few updates and evaluate a few batches of each split, to check that an
+        experiment works; the schedule is that of the whole run.
     """
 
     epochs: float | None = None
@@ -99,6 +102,10 @@ class Training:
         """The same, or a few where ``smoke`` cuts the run short of its schedule."""
         total = self.total_steps(examples)
         return min(total, SMOKE_STEPS) if self.smoke else total
+
+    def evaluation_batches(self) -> int | None:
+        """The largest number of batches of a split to evaluate; None for the whole split."""
+        return SMOKE_EVALUATION_BATCHES if self.smoke else None
 
     def steps_per_epoch(self, examples: int) -> int:
         """Updates in one pass over ``examples``, the last one with what is left over."""

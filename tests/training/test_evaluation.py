@@ -6,14 +6,27 @@ import jax
 import numpy as np
 import pytest
 
-from nnjax.data import Dataset, Text, Vocabulary
+from nnjax.data import Dataset, RecordStream, Text, Vocabulary
 from nnjax.distributed import devices
 from nnjax.layers.cells import GRUCell
 from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import MLP, LanguageModel
-from nnjax.training import Training, evaluation
+from nnjax.training import Training, evaluation, fit
 from nnjax.training.experiment import fit_to_data
+
+
+class Rows:
+    """The examples of a split in memory as records."""
+
+    def __init__(self, split):
+        self.split = split
+
+    def __len__(self):
+        return len(self.split["targets"])
+
+    def __getitem__(self, index):
+        return {name: array[index] for name, array in self.split.items()}
 
 
 def of(targets, **options):
@@ -87,6 +100,33 @@ def test_stacks_of_batches_count_every_example_of_every_split_once(monkeypatch):
         assert float(totals["loss"].count) == size
         for metric, expected in whole.items():
             assert totals[metric].value() == pytest.approx(expected.value(), rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["memory", "stream"])
+def test_a_smoke_run_evaluates_two_batches_of_each_split(monkeypatch, form):
+    inputs = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    split = {"inputs": inputs, "targets": np.int32(inputs[:, 0] > 0)}
+    small = {name: array[:40] for name, array in split.items()}
+    data = Dataset({"train": split, "test": small}, classes=("a", "b"))
+    if form == "stream":
+        data = RecordStream({"train": Rows(split), "test": Rows(small)}, ("a", "b"))
+    monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
+    monkeypatch.setattr(evaluation, "STREAM_BATCH", 32)
+    learner = Supervised(MLP(features=(2,), outputs=2))
+    state = learner.init(jax.random.key(0), data.example())
+    mesh = devices.make_mesh(1)
+    smoke, whole = (Training(epochs=1, smoke=smoke) for smoke in (True, False))
+    for training, counts in (
+        (smoke, {"train": 64, "test": 40}),
+        (whole, {"train": 300, "test": 40}),
+    ):
+        evaluator = evaluation.Evaluator(learner, data, mesh, training.evaluation_batches())
+        for name, count in counts.items():
+            assert float(evaluator.totals(state, name)["loss"].count) == count
+    result = fit(learner, data, Training(epochs=1, batch_size=30, smoke=True))
+    first = {name: array[:64] for name, array in split.items()}
+    expected = learner.evaluate(result.state, first)["loss"].value()
+    assert result.summary["train"]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_threads_that_measure_side_by_side_do_not_show(monkeypatch):

@@ -68,7 +68,9 @@ class Group:
         self._steps = [0] * self.size
         self._rows: tuple[Any, int, int] | None = None
         self._programs: dict[bool, Callable] = {}
-        self._evaluator = Evaluator(_Lanes(lifted, self.size), data, mesh)
+        self._evaluator = Evaluator(
+            _Lanes(lifted, self.size), data, mesh, training.evaluation_batches()
+        )
         self._init = jax.jit(lambda values, key: _start(lifted, values, key))
         self._insert = jax.jit(_insert, donate_argnums=0)
         self._keep = jax.jit(_choose)
