@@ -5,7 +5,7 @@ A *source* (``Mnist``, ``Blobs``, ``Idx`` ...) is a frozen dataclass of options 
 """
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.dataset import Batch, Dataset, Source, Spec, Stream, specification
+from nnjax.data.dataset import Batch, Dataset, Source, Spec, Stream, conform, specification
 from nnjax.data.images.cifar10 import Cifar10
 from nnjax.data.images.idx import Idx
 from nnjax.data.images.image_folder import ImageFolder
@@ -91,6 +91,7 @@ __all__ = [
     "Tfds",
     "Vocabulary",
     "Windows",
+    "conform",
     "import_folder",
     "specification",
 ]

@@ -1,7 +1,7 @@
 """The forms of data: arrays in memory, streams, and the specification of either."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from nnjax.data.augmentation import Augment
 from nnjax.data.checks import check_arrays, check_targets, path_name
+from nnjax.data.conforming import check_inputs, label_map, lengthen, rebase, relabel
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess, ids
 from nnjax.data.vocabulary import Vocabulary
@@ -187,6 +188,23 @@ class Dataset(Described):
         """Shape and dtype of one training example as stored, by the array's name."""
         return one_of(self.split("train"))
 
+    def conform(self, spec: "Spec") -> "Dataset":
+        """The same examples in the form that a model trained on ``spec`` expects.
+
+        See :func:`conform`.
+        """
+        labels = label_map(spec.classes, self.classes)
+        splits = {}
+        for name, split in self.splits.items():
+            arrays = dict(split)
+            if self.vocabulary is not None:
+                arrays = lengthen(arrays, spec.stored)
+            if not isinstance(arrays["inputs"], Mapping):
+                arrays["inputs"] = rebase(arrays["inputs"], self.preprocess, spec.preprocess)
+            splits[name] = {**arrays, "targets": relabel(arrays["targets"], labels)}
+        check_inputs(spec.stored, one_of(splits["train"]), spec.preprocess)
+        return replace(self, splits=splits, classes=spec.classes, preprocess=spec.preprocess)
+
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
         """Makes a batch of the arrays of a split: on the host if all are NumPy's, else pure.
 
@@ -269,6 +287,43 @@ def specification(source: Source) -> Any:
     """
     spec = getattr(source, "spec", None)
     return source.load() if spec is None else spec()
+
+
+def conform(data: Any, spec: Spec) -> Any:
+    """Data in the form that a trained model expects, whatever the data looks like by itself.
+
+    A source computes the mean and standard deviation of ``standardise``, the order of the classes
+    and the length of padded texts from the data that it reads. A trained model needs those of the
+    data that it was trained on: they are in the specification that its run recorded. The returned
+    data is preprocessed with the recorded statistics, its labels count the recorded classes, and
+    shorter texts are padded to the recorded length.
+
+    Args:
+      data: a :class:`Dataset` or stream, as a source loads it.
+      spec: of the data that the model was trained on.
+
+    Returns:
+      The data; a stream that has no method ``conform`` is returned as it is.
+
+    Raises:
+      UserError: the data has classes or words that the model does not know, or examples of another
+        shape, or numbers of another kind; the message names what differs.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import Dataset, Preprocess, Spec, conform
+      >>> train = {"inputs": np.array([[8.0], [9.0]]), "targets": np.array([0, 1])}
+      >>> data = Dataset({"train": train}, ("cat", "dog"))
+      >>> spec = Spec(data.stored, {"train": 50}, ("ant", "cat", "dog"), Preprocess(mean=(7.0,)))
+      >>> conform(data, spec).split("train")["targets"].tolist()
+      [1, 2]
+    """
+    for name in ("vocabulary", "target_vocabulary"):
+        present, trained = getattr(data, name, None), getattr(spec, name)
+        if present is not None and trained is not None:
+            present.check(trained)
+    method = getattr(data, "conform", None)
+    return data if method is None else method(spec)
 
 
 class BatchIterator(Protocol):

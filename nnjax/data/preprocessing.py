@@ -18,6 +18,10 @@ class Preprocess:
     """x -> (scale x - mean) / std as float32, after an optional fixed permutation of the pixels.
 
     Attributes:
+      offset: numbers that the source subtracts in 64 bits, before it stores the differences in 32
+        bits; empty for none, or one for each feature (the last axis). A source of 64-bit numbers
+        fills it in with ``standardise=True`` where 32 bits would not tell the numbers apart, such
+        as times in milliseconds. A model takes the stored differences, an exported model too.
       scale: factor on the stored numbers; None is 1/255 for bytes, which maps them to [0, 1], and 1
         for other numbers.
       mean: subtracted after scaling; empty for none, one number, or one for each channel or feature
@@ -31,6 +35,7 @@ class Preprocess:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     permutation_seed: int | None = None
+    offset: tuple[float, ...] = ()
 
     def __post_init__(self):
         check_number("permutation seed", self.permutation_seed, at_least=0, below=SEEDS)

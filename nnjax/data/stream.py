@@ -3,17 +3,18 @@
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described
+from nnjax.data.conforming import check_inputs, label_map, relabel
+from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described, Spec
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
-from nnjax.data.records import Records, collect, specify, stack
+from nnjax.data.records import Record, Records, collect, specify, stack
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
 
@@ -50,6 +51,19 @@ class RecordStream(Described):
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
         return len(self.splits[name]) if name in self.splits else 0
+
+    def conform(self, spec: Spec) -> "RecordStream":
+        """The same examples in the form that a model trained on ``spec`` expects.
+
+        See :func:`nnjax.data.conform`.
+        """
+        check_inputs(spec.stored, self.stored, spec.preprocess)
+        labels = label_map(spec.classes, self.classes)
+        splits = self.splits
+        if labels is not None:
+            splits = {name: Relabelled(records, labels) for name, records in splits.items()}
+        preprocess = spec.preprocess or self.preprocess
+        return replace(self, splits=splits, classes=spec.classes, preprocess=preprocess)
 
     def train_batches(self, batch_size: int, seed: int, rows: slice | None = None) -> BatchIterator:
         """Shuffled batches without end, epoch after epoch; the order depends on the seed alone.
@@ -124,6 +138,26 @@ class RecordStream(Described):
         if name not in self.splits:
             raise UserError(f"the data has no '{name}' split, only {', '.join(self.splits)}")
         return self.splits[name]
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """Records with other labels.
+
+    Attributes:
+      records: as stored.
+      labels: int32 (classes,), the new label for each label as stored.
+    """
+
+    records: Records
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        record = self.records[index]
+        return {**record, "targets": relabel(record["targets"], self.labels)}
 
 
 def load_records(

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described, pad
+from nnjax.data.dataset import Batch, BatchIterator, Dataset, Described, Spec, pad
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import ids
 from nnjax.data.text.padding import lengths
@@ -61,6 +61,13 @@ class Bucketed(Described):
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
         return self.data.size(name)
+
+    def conform(self, spec: Spec) -> "Bucketed":
+        """The same examples in the form that a model trained on ``spec`` expects.
+
+        See :func:`nnjax.data.conform`.
+        """
+        return Bucketed(self.data.conform(spec), self.widths)
 
     def prepare(self, batch: Batch, key: jax.Array | None = None) -> Batch:
         """Makes ids int32; pure, to be called under ``jit``."""
