@@ -8,9 +8,8 @@ Both of these run the experiment of ``configs/cnn2.py``:
 
 import sys
 
-from rich.console import Console
-
 from nnjax.cli.main import script_main
+from nnjax.console import Console
 from nnjax.figures.report import draw_report
 from nnjax.runs import Run
 from nnjax.training import Experiment, fit

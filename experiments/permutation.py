@@ -10,16 +10,15 @@ of its own inside the run directory:
 import sys
 from dataclasses import replace
 
-from rich.console import Console
-from rich.table import Table
-
 from nnjax import fields
 from nnjax.cli.main import script_main
+from nnjax.console import Console
 from nnjax.distributed import collectives
 from nnjax.figures import style
 from nnjax.figures.comparison import compare_curves
 from nnjax.models import MLP
 from nnjax.runs.run import CONFIG, Run
+from nnjax.tables import Table
 from nnjax.training import Experiment, fit
 from nnjax.training.interruption import Interrupted
 from nnjax.training.progress import Progress
@@ -39,7 +38,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     console = Console()
     runs = {}
     for name, variation in variations(experiment).items():
-        console.print(f"[bold]{name}[/bold]")
+        console.print(name, style="bold")
         runs[name] = part = open_part(run, name, variation)
         if part.status != "finished":
             train(variation, part, run, quiet=quiet)
@@ -51,7 +50,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     path = style.save(figure, run.figures / "learning_curves.png")
     run.write_summary(summary)
     console.print(table(tests))
-    console.print(f"figure: {path}", soft_wrap=True)
+    console.print(f"figure: {path}")
     return summary
 
 
@@ -93,7 +92,7 @@ def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
 
 def table(tests: dict[str, dict[str, float]]) -> Table:
     """Test loss and accuracy of each variation."""
-    result = Table("", "test loss", "test accuracy", box=None)
+    result = Table(["", "test loss", "test accuracy"])
     for name, test in tests.items():
         result.add_row(name, f"{test['loss']:.4f}", f"{test['accuracy']:.2%}")
     return result

@@ -9,9 +9,9 @@ Both of these run the experiment of ``configs/linear_regression.py``:
 import sys
 
 import numpy as np
-from rich.console import Console
 
 from nnjax.cli.main import script_main
+from nnjax.console import Console
 from nnjax.data import Dataset, Stream
 from nnjax.errors import UserError
 from nnjax.figures.report import draw_report

@@ -9,9 +9,8 @@ Both of these run the experiment of ``configs/translation.py``:
 import sys
 from typing import Any
 
-from rich.console import Console
-
 from nnjax.cli.main import script_main
+from nnjax.console import Console
 from nnjax.data import ParallelText
 from nnjax.errors import UserError
 from nnjax.export import evaluation_params

@@ -8,10 +8,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-from rich.table import Table
 
 from nnjax.flops import Product, products
 from nnjax.layers.images.convolution import Conv
+from nnjax.tables import Table
 
 Path = tuple[str, ...]
 
@@ -63,15 +63,11 @@ class Summary:
 
     def render(self) -> Table:
         """The layers as a table, with a line of totals."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=True)
-        table.add_column("layer", footer=self.model, no_wrap=True)
-        table.add_column("kind")
-        table.add_column("output")
-        table.add_column("parameters", footer=f"{self.parameters:,}", justify="right")
-        table.add_column("FLOPs/example", footer=f"{self.flops:,}", justify="right")
+        table = Table(["layer", "kind", "output", "parameters", "FLOPs/example"], left=(0, 1, 2))
         for row in self.rows:
             shape = " x ".join(map(str, row.shape))
             table.add_row(row.name, row.kind, shape, f"{row.parameters:,}", f"{row.flops:,}")
+        table.add_row(self.model, "", "", f"{self.parameters:,}", f"{self.flops:,}", style="bold")
         return table
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rich.console import Console
-
 from nnjax.cli import compilation_cache, files, sweep_devices, sweep_options
 from nnjax.cli.scripts import execute, find_script
+from nnjax.console import Console
 from nnjax.data.dataset import specification
 from nnjax.distributed import devices
 from nnjax.runs import config_json
@@ -107,7 +106,7 @@ def show_results(directory: SweepDirectory, study: Study, objective: Objective) 
         rows = report.over_seeds(directory, study, objective)
         console.print(report.seeds_table(rows, objective))
     more = f"figures, CSV and the winner's command: nnjax sweep-report {directory.directory}"
-    console.print(more, soft_wrap=True, highlight=False)
+    console.print(more)
 
 
 def show_plan(parsed: sweep_options.Parsed) -> int:

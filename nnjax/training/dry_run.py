@@ -4,12 +4,12 @@ import dataclasses
 from typing import Any
 
 import jax
-from rich.table import Table
 
 from nnjax import parameters
 from nnjax.data.checks import path_name
 from nnjax.data.dataset import SPLITS, specification
 from nnjax.summary import Summary, summarise
+from nnjax.tables import Table
 from nnjax.training.experiment import Experiment, fit_to_data
 
 
@@ -38,7 +38,7 @@ class Findings:
 
     def render(self) -> Table:
         """The findings as a table."""
-        table = Table(box=None, show_header=False, pad_edge=False)
+        table = Table(["", ""], left=(0, 1))
         for path, array in jax.tree.leaves_with_path(self.inputs):
             shape = " x ".join(map(str, array.shape))
             table.add_row(f"batch {path_name(path)}".strip(), f"{shape} {array.dtype}")

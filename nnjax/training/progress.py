@@ -3,17 +3,19 @@
 import math
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console, Group, RenderableType
+import rich.console
+import rich.table
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
+from nnjax.console import Console
 from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.tables import Table
 from nnjax.training.experiment import check_data
 from nnjax.training.options import Training
 
@@ -25,14 +27,6 @@ SECONDS_BETWEEN_LINES = 1.0
 
 SECONDS_TO_A_SIGN_OF_LIFE = 60.0
 """Without a terminal, a line comes after this long even if nothing was evaluated."""
-
-
-class _Console(Console):
-    """A console that lets training go on where the reader of a pipe, ``head`` say, has left."""
-
-    def on_broken_pipe(self) -> None:
-        with suppress(SystemExit):
-            super().on_broken_pipe()
 
 
 class _Report(NamedTuple):
@@ -72,13 +66,13 @@ class Progress:
         *,
         total_steps: int,
         steps_per_epoch: int,
-        console: Console | None = None,
+        console: rich.console.Console | None = None,
         quiet: bool = False,
         held_out: str = "validation",
     ):
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
-        self._console = console or _Console()
+        self._console = console or Console()
         self._quiet = quiet
         self._held_out = held_out
         self._live: Live | None = None
@@ -106,7 +100,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self._began = time.perf_counter()
-        if self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet:
+        if self._console.is_interactive and not self._quiet:
             self._live = Live(
                 get_renderable=self._display,
                 console=self._console,
@@ -186,8 +180,7 @@ class Progress:
         self._unwritten = None
 
     def _print(self, line: Text) -> None:
-        # Away from a terminal no line is broken, however long.
-        self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
+        self._console.print(line, soft_wrap=True)
 
     def _columns(self) -> list[_Column]:
         """The columns of a line: without the least important where the terminal is narrow."""
@@ -243,11 +236,11 @@ class Progress:
             lines[:0] = [Text(heading, style="dim", no_wrap=True) for heading in headings]
         return Group(*lines, self._bar(report, now))
 
-    def _bar(self, report: _Report, now: float) -> Table:
+    def _bar(self, report: _Report, now: float) -> rich.table.Table:
         share = report.step / self._total_steps
         left = self._seconds_left(report, now)
         words = f"{share:4.0%}" if left is None else f"{share:4.0%}  {_clock(left)} left"
-        bar = Table.grid(padding=(0, 2), expand=True)
+        bar = rich.table.Table.grid(padding=(0, 2), expand=True)
         bar.add_column(ratio=1)
         bar.add_column(no_wrap=True)
         bar.add_row(ProgressBar(total=self._total_steps, completed=report.step), words)
@@ -263,40 +256,35 @@ class Progress:
         return max(0.0, pace * (self._total_steps - report.step) - (now - report.at))
 
 
-def result_table(summary: Mapping[str, Any]) -> Table:
-    """The result of a run: metrics of each split, times, counts and figures.
+def result_table(summary: Mapping[str, Any]) -> Group:
+    """The result of a run, for ``Console.print``: metrics of each split, times, counts, figures.
 
     Args:
       summary: as in ``summary.json``; ``figures``, where given, are the paths of pictures.
+
+    Example:
+      >>> from nnjax.console import Console
+      >>> summary = {"test": {"loss": 0.1034, "accuracy": 0.9712}, "parameters": 1135}
+      >>> Console().print(result_table(summary))
+              loss  accuracy
+      test  0.1034    0.9712
+      <BLANKLINE>
+      parameters  1,135
     """
-    result = Table.grid()
     splits = {name: summary[name] for name in SPLITS if name in summary}
-    if splits:
-        result.add_row(_metrics_table(splits))
-        result.add_row("")
-    result.add_row(_facts_table(summary))
-    return result
+    facts = Table(["", ""], left=(0, 1))
+    for name, text in _facts(summary):
+        facts.add_row(name, text)
+    return Group(_metrics_table(splits), "", facts) if splits else Group(facts)
 
 
 def _metrics_table(splits: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
     names = dict.fromkeys(name for metrics in splits.values() for name in metrics)
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+    table = Table(["", *(name.replace("_", " ") for name in names)])
     for split, metrics in splits.items():
         numbers = [format_metric(metrics[name]) if name in metrics else "" for name in names]
         # The test split is what a run is judged by.
-        table.add_row(split, *numbers, style="bold" if split == "test" else None)
-    return table
-
-
-def _facts_table(summary: Mapping[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _facts(summary):
-        table.add_row(name, Text(text))
+        table.add_row(split, *numbers, style="bold" if split == "test" else "")
     return table
 
 

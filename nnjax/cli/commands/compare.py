@@ -1,16 +1,17 @@
 """``nnjax compare RUN...``: several runs side by side."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from nnjax import fields
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import Opened, open_run
+from nnjax.console import Console
 from nnjax.errors import UserError
+from nnjax.tables import Table
 from nnjax.training.progress import format_metric
 
 FACTS = ("status", "parameters", "steps", "seconds", "examples_per_second")
@@ -28,38 +29,54 @@ def compare(
     if not runs:
         raise UserError("give the runs to compare, as in: nnjax compare runs/cnn1 runs/cnn2")
     opened = [open_run(directory) for directory in runs]
+    labels = _labels(opened)
     console = Console()
-    console.print(_table(opened))
+    console.print(_table(opened, labels, console.width))
     if figure is not None:
         # Imported here: drawing needs what takes a second to import.
         from nnjax.figures import compare_curves, save
 
-        records = {_label(each): each.run.read_metrics() for each in opened}
-        save(compare_curves(records), figure)
-        console.print(f"learning curves: {figure}", soft_wrap=True)
+        records = [each.run.read_metrics() for each in opened]
+        drawn = compare_curves(dict(zip(labels, records, strict=True)))
+        console.print(f"learning curves: {save(drawn, figure)}")
 
 
-def _label(opened: Opened) -> str:
-    """The name of the experiment and that of the run's directory."""
-    return f"{opened.run.name}/{opened.run.directory.absolute().name}"
+def _labels(opened: list[Opened]) -> list[str]:
+    """A different label for each run: experiment and directory, where equal the end of the path.
+
+    A run that is given twice is numbered.
+    """
+    directories = [each.run.directory.absolute() for each in opened]
+    shared = os.path.commonpath([directory.parent for directory in directories])
+    short = [f"{each.run.name}/{each.run.directory.absolute().name}" for each in opened]
+    labels = [
+        str(directory.relative_to(shared)) if short.count(label) > 1 else label
+        for label, directory in zip(short, directories, strict=True)
+    ]
+    return [
+        f"{label} ({labels[: place + 1].count(label)})" if labels.count(label) > 1 else label
+        for place, label in enumerate(labels)
+    ]
 
 
-def _table(opened: list[Opened]) -> Table:
-    """A column for each run: metrics, facts, then the options in which they differ."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for each in opened:
-        table.add_column(_label(each), overflow="fold", justify="right")
+def _table(opened: list[Opened], labels: list[str], width: int) -> Table:
+    """Metrics, facts and the options in which the runs differ.
+
+    The runs are the columns, unless the table does not fit into the width and is shorter when the
+    runs are its rows.
+    """
     summaries = [each.run.read_summary() for each in opened]
-    for row in (*_metrics(summaries), *_facts(summaries)):
-        table.add_row(*row)
-    differences = _differences(opened)
-    if differences:
-        table.add_section()
-        table.add_row("")
-    for path, values in differences.items():
-        table.add_row(path, *values)
-    return table
+    rows = [*_metrics(summaries), *_facts(summaries)]
+    differences = [[path, *values] for path, values in _differences(opened).items()]
+    by_column = Table(["", *labels])
+    for row in [*rows, [], *differences] if differences else rows:
+        by_column.add_row(*row)
+    headings, *columns = zip(*rows, *differences, strict=True)
+    by_row = Table(["", *headings])
+    for label, cells in zip(labels, columns, strict=True):
+        by_row.add_row(label, *cells)
+    fits = by_column.width <= width
+    return by_column if fits or by_column.lines(width) <= by_row.lines(width) else by_row
 
 
 def _metrics(summaries: list[dict[str, Any]]) -> list[list[str]]:

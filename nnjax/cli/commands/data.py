@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from nnjax.cli.options import call_with_options
+from nnjax.console import Console
 from nnjax.errors import choose
 
 USAGE = """usage: nnjax data fetch [--data-dir DIR]
@@ -48,9 +48,7 @@ def import_(
 
     written = import_folder(name, from_, data_dir)
     where = "" if data_dir is None else f" --data-dir {data_dir}"
-    Console().print(
-        f"written: {written}; train on it with --data tfds:{name}{where}", soft_wrap=True
-    )
+    Console().print(f"written: {written}; train on it with --data tfds:{name}{where}")
 
 
 def run(arguments: list[str]) -> int:

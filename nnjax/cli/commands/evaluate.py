@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
+from nnjax.console import Console
 from nnjax.errors import warn
+from nnjax.tables import Table
 
 MOST_CLASSES = 30
 MOST_CONFUSIONS = 10
@@ -38,19 +38,16 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     evaluator = Evaluator(learner, data, make_mesh(1))
     measured = {split: evaluator(state, split) for split in SPLITS if data.size(split)}
     heading = f"{opened.run.directory}, parameters of step {step:,}\n"
-    console.print(heading, soft_wrap=True, highlight=False)
+    console.print(heading)
     console.print(_metrics_table(measured, data))
-    console.print(_verdict(measured, opened.run.read_summary()), soft_wrap=True, highlight=False)
+    console.print(_verdict(measured, opened.run.read_summary()))
     if data.classes is not None and hasattr(learner, "predict"):
         _report_classes(console, learner, state, data, list(measured)[-1])
 
 
 def _metrics_table(measured: dict[str, dict[str, float]], data: Any) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    table.add_column("examples", justify="right")
-    for metric in next(iter(measured.values())):
-        table.add_column(metric.replace("_", " "), justify="right")
+    metrics = next(iter(measured.values()))
+    table = Table(["", "examples", *(metric.replace("_", " ") for metric in metrics)])
     for split, metrics in measured.items():
         # More digits than after training: this is the command for who wants to know exactly.
         numbers = [f"{value:.6g}" for value in metrics.values()]
@@ -102,15 +99,12 @@ def _report_classes(console: Console, learner: Any, state: Any, data: Any, split
     found = [f"{names[i]} as {names[j]}: {wrong[i, j]}" for i, j in pairs if wrong[i, j]]
     console.print(f"\n{split}, {wrong.sum():,} of {counts.sum():,} mistaken")
     if found:
-        console.print("most often " + ", ".join(found), highlight=False)
+        console.print("most often " + ", ".join(found))
 
 
 def _classes_table(counts: np.ndarray, names: tuple[str, ...]) -> Table:
     """Recall: share of a class that is recognised; precision: of a prediction that is right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("class")
-    for column in ("examples", "correct", "recall", "precision"):
-        table.add_column(column, justify="right")
+    table = Table(["class", "examples", "correct", "recall", "precision"])
     for index, name in enumerate(names):
         correct, total, predicted = (
             counts[index, index],

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
+from nnjax.console import Console
 from nnjax.errors import warn
 
 
@@ -32,7 +32,7 @@ def export(
     files = write(learner, state, data, folder, overwrite=overwrite)
     console.print(f"step {step:,}, reloaded to the same predictions:")
     for file in files:
-        console.print(f"  {file} ({file.stat().st_size:,} bytes)", soft_wrap=True)
+        console.print(f"  {file} ({file.stat().st_size:,} bytes)")
 
 
 def run(arguments: list[str]) -> int:

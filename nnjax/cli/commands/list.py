@@ -1,10 +1,9 @@
 """``nnjax list``: the experiments that can be trained by name."""
 
-from rich.console import Console
-from rich.table import Table
-
 from nnjax.cli import files
+from nnjax.console import Console
 from nnjax.errors import UserError
+from nnjax.tables import Table
 
 
 def run(arguments: list[str]) -> int:
@@ -14,9 +13,7 @@ def run(arguments: list[str]) -> int:
         return 0
     if arguments:
         raise UserError(f"nnjax list takes no arguments, not '{arguments[0]}'")
-    table = Table(box=None, pad_edge=False)
-    table.add_column("experiment", style="bold", no_wrap=True)
-    table.add_column("what it is")
+    table = Table(["experiment", "what it is"], words=(1,))
     for name, file in files.config_files().items():
         table.add_row(name, files.first_line(file))
     Console().print(table)

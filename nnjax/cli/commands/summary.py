@@ -2,9 +2,8 @@
 
 import sys
 
-from rich.console import Console
-
 from nnjax.cli import files
+from nnjax.console import Console
 from nnjax.training.experiment import Experiment
 
 USAGE = """usage: nnjax summary CONFIG [OPTIONS]

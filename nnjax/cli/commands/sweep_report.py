@@ -6,10 +6,10 @@ from types import ModuleType
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from nnjax.cli import files, sweep_winner
 from nnjax.cli.options import call_with_options
+from nnjax.console import Console
 from nnjax.data.dataset import specification
 from nnjax.errors import UserError
 from nnjax.sweeps.plan.objective import Objective
@@ -58,9 +58,9 @@ def sweep_report(
     folder = figures or sweep / FOLDER / "figures"
     drawn = draw_figures(found, study, objective, directory.name, folder)
     for line in (f"results: {results_file}", *map("figure:  {}".format, drawn.files)):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line)
     for line in (*drawn.missing, *_commands(directory, _winners(found, rows), modules)):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line)
 
 
 def _modules(directory: SweepDirectory) -> Modules:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
-from rich.table import Table
 
 from nnjax.sweeps.run.display import describe, duration
 from nnjax.sweeps.run.estimate import STARTING_SECONDS, Estimate
+from nnjax.tables import Table
 
 
 def render(
@@ -20,10 +20,7 @@ def render(
 
 
 def _table(estimates: Sequence[Estimate]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("program", "trials", "at once", "in numbers", "memory", "time"):
-        left = heading in ("program", "in numbers")
-        table.add_column(heading, justify="left" if left else "right")
+    table = Table(["program", "trials", "at once", "in numbers", "memory", "time"], left=(0, 3))
     for one in estimates:
         table.add_row(
             describe(dict(one.program.settings)) or "all",

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group
-from rich.measure import Measurement
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
+from nnjax.console import Console
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.results import STATES, Result, labels, paths, ranked, results
 from nnjax.sweeps.record.study import Study
 from nnjax.sweeps.report.seeds import OverSeeds, Spread, combine, has_seeds
+from nnjax.tables import Table
 from nnjax.training.progress import format_metric
 
 __all__ = [
@@ -61,7 +61,7 @@ def table(
     shown = _trials(found[:most], paths(found), objective, [])
     for count in range(1, len(others) + 1):
         wider = _trials(found[:most], paths(found), objective, others[:count])
-        if _width(console, wider) > console.width:
+        if wider.width > console.width:
             break
         shown = wider
     return Group(shown, _caption(f"{counted(found)}, in {directory.directory}"))
@@ -133,7 +133,7 @@ def _trials(
             *(_text(one.labels.get(path)) for path in fields),
             "" if one.value is None else format_metric(one.value),
             *(format_metric(one.metrics[name]) if name in one.metrics else "" for name in others),
-            Text("" if one.state == "complete" else one.reason or one.state),
+            "" if one.state == "complete" else one.reason or one.state,
         )
     return shown
 
@@ -167,12 +167,12 @@ def _seeds(rows: Sequence[OverSeeds]) -> str:
 
 def _table(headings: Sequence[str], first: str = "right") -> Table:
     """A table of numbers whose last column, where it has no heading, is of words."""
-    shown = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(headings):
-        words = place == len(headings) - 1 and not heading
-        justify: Any = "left" if words else first if place == 0 else "right"
-        shown.add_column(heading, justify=justify, no_wrap=not words, overflow="fold")
-    return shown
+    last = len(headings) - 1
+    return Table(
+        headings,
+        left=(0,) if first == "left" else (),
+        words=() if headings[last] else (last,),
+    )
 
 
 def _caption(words: str) -> Text:
@@ -180,14 +180,10 @@ def _caption(words: str) -> Text:
     return Text(words, style="dim italic")
 
 
-def _text(label: Any) -> Text:
-    """A value for a table: four digits of a number that was drawn; no markup, whatever it is."""
+def _text(label: Any) -> str:
+    """A value for a table: four digits of a number that was drawn."""
     if isinstance(label, float):
-        return Text(f"{label:.4g}")
+        return f"{label:.4g}"
     if isinstance(label, list | tuple):
-        return Text(" ".join(map(str, label)))
-    return Text("" if label is None else str(label))
-
-
-def _width(console: Console, shown: Table) -> int:
-    return Measurement.get(console, console.options.update(max_width=10_000), shown).maximum
+        return " ".join(map(str, label))
+    return "" if label is None else str(label)

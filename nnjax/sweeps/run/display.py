@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from nnjax.console import Console
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import PROGRAM, Study
@@ -50,7 +50,7 @@ class Display:
         self._live: Live | None = None
 
     def __enter__(self) -> "Display":
-        if self._console.is_terminal and not self._quiet:
+        if self._console.is_interactive and not self._quiet:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
         return self
@@ -69,7 +69,7 @@ class Display:
         if self._live:
             self._live.update(self._table())
         else:
-            self._console.print(self._line(), soft_wrap=True)
+            self._console.print(self._line())
 
     def _line(self) -> str:
         counts = self._study.counts()

@@ -1,6 +1,15 @@
 """``nnjax compare``: results and differences side by side."""
 
+import functools
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nnjax.cli.commands import compare
 from nnjax.cli.main import main
+from nnjax.cli.runs import open_run
+from nnjax.console import Console
 
 
 def rows(printed):
@@ -34,3 +43,33 @@ def test_figure_where_asked_for(digits_run, circles_run, tmp_path, monkeypatch, 
 def test_no_runs_given(capsys):
     assert main(["compare"]) == 1
     assert "give the runs to compare" in capsys.readouterr().err
+
+
+@pytest.fixture
+def dozen(digits_run, tmp_path):
+    """Twelve copies of a run in folders of one name."""
+    copies = [tmp_path / f"copy{number}" / "run" for number in range(12)]
+    for copy in copies:
+        copy.mkdir(parents=True)
+        for file in digits_run.directory.glob("*.json*"):
+            shutil.copy(file, copy)
+    return list(map(str, copies))
+
+
+@pytest.mark.parametrize("width", [30, 80, None])
+def test_a_dozen_runs_keep_their_names_and_whole_numbers(
+    digits_run, dozen, width, capsys, monkeypatch
+):
+    if width:
+        monkeypatch.setattr(compare, "Console", functools.partial(Console, width=width))
+    assert main(["compare", *dozen]) == 0
+    words = capsys.readouterr().out.split()
+    accuracy = f"{digits_run.read_summary()['test']['accuracy']:.4f}"
+    assert words.count(accuracy) >= 12
+    assert words.count("1,135") == 12
+    assert all(words.count(f"copy{number}/run") >= 1 for number in range(12))
+
+
+def test_equal_labels_are_told_apart(digits_run, dozen):
+    opened = [open_run(Path(path)) for path in (*dozen[:2], dozen[0])]
+    assert compare._labels(opened) == ["copy0/run (1)", "copy1/run", "copy0/run (2)"]
