@@ -1,7 +1,7 @@
-"""Test settings: four fake CPU devices, a compilation cache, Hypothesis without a deadline.
+"""Test settings: four fake CPU devices, folders of the tests' own, Hypothesis without a deadline.
 
-The first two are environment variables because JAX reads them when it is imported, and because the
-tests that start ``nnjax`` as a process hand them on.
+The devices and the compilation cache are environment variables because JAX reads them when it is
+imported. Processes that the tests start inherit all of them.
 """
 
 import os
@@ -17,6 +17,8 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# The key that signs runs: the tests must not touch that of the user.
+os.environ["NNJAX_STATE_DIR"] = str(Path(tempfile.gettempdir()) / f"nnjax-test-state-{os.getuid()}")
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["MPLBACKEND"] = "Agg"
 
