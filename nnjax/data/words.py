@@ -9,17 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nnjax.data import spacing
+
 Level = Literal["characters", "words", "spaces", "recipe"]
 
 JOINERS = "\u200c\u200d"
 """Shape the letters beside them, in Indic scripts and Arabic."""
-
-CLOSING = frozenset(".,;:!?)]}%…”\n")
-"""No space is written before these."""
-
-OPENING = frozenset("([{“\n")
-"""No space is written after these."""
-
 
 @dataclass(frozen=True)
 class Tokeniser:
@@ -53,7 +48,7 @@ class Tokeniser:
             return " ".join(words)
         if self.level == "recipe":
             return " ".join(words).replace(" \n", "\n").replace("\n ", "\n")
-        return _write(words)
+        return spacing.write(words)
 
 
 @functools.cache
@@ -69,16 +64,6 @@ def _pattern() -> re.Pattern[str]:
     # The first signs come after Latin letters: to say so keeps most texts from the slow search.
     sign = rf"(?![\x00-\u02ff])[{signs}{JOINERS}]"
     return re.compile(rf"\n|\w+(?:['\u2019-]\w+|(?:{sign})+\w*)*|[^\w\s]")
-
-
-def _write(words: Iterable[str]) -> str:
-    """Words with spaces between, but not round punctuation where none is written."""
-    text: list[str] = []
-    for word in words:
-        if text and word not in CLOSING and text[-1] not in OPENING:
-            text.append(" ")
-        text.append(word)
-    return "".join(text)
 
 
 def space_punctuation(text: str) -> str:

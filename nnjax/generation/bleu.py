@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from nnjax.data.vocabulary import UNKNOWN
 from nnjax.errors import UserError
+
+ONE_UNKNOWN = "\u2047"
+"""Replaces ``<unknown>``, which sacrebleu would count as the three words "<", "unknown", ">"."""
 
 
 def bleu(
@@ -10,12 +14,19 @@ def bleu(
 ) -> float:
     """BLEU of a corpus (Papineni et al. 2002), as sacrebleu computes it (Post 2018).
 
-    The geometric mean of the shares of 1- to 4-grams that are in the reference, times a penalty for
-    brevity. sacrebleu splits text into words itself ("13a"), so that figures are comparable.
+    BLEU is the geometric mean of the shares of 1- to 4-grams that occur in the reference, times a
+    penalty for brevity. sacrebleu cuts plain text into words by its own rules ("13a"), so that
+    scores are comparable between papers.
+
+    Example:
+      >>> from nnjax.generation import bleu
+      >>> round(bleu(["it costs $3.50 today ."], ["It costs $3.50 today."], lowercase=True), 1)
+      100.0
 
     Args:
-      translations: one sentence each, as plain text.
-      references: the right sentence for each.
+      translations: one sentence each, as plain text. A word ``<unknown>`` counts as one word that
+        is wrong.
+      references: the right sentence for each, as it was written.
       lowercase: whether to compare in lower case.
 
     Returns:
@@ -36,4 +47,5 @@ def bleu(
         raise UserError(
             'BLEU is computed by sacrebleu, which is not installed: pip install "nnjax[bleu]"'
         ) from None
-    return BLEU(lowercase=lowercase).corpus_score(list(translations), [list(references)]).score
+    written = [one.replace(UNKNOWN, ONE_UNKNOWN) for one in translations]
+    return BLEU(lowercase=lowercase).corpus_score(written, [list(references)]).score

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from nnjax.data.words import Tokeniser
 from nnjax.errors import UserError
 from nnjax.generation import bleu
 
@@ -20,6 +21,31 @@ def test_brevity_is_punished():
     # Every n-gram is right; the penalty is exp(1 - 8 / 4).
     score = bleu(["a b c d"], ["a b c d e f g h"])
     assert score == pytest.approx(36.79, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "it costs 3.5 million",
+        "about 1,000 people ran",
+        "the girls' team won",
+        "$5.50 each at 10:30",
+        "version 2.0.1 is out",
+    ],
+)
+def test_a_translation_right_word_for_word_scores_100(sentence):
+    pytest.importorskip("sacrebleu")
+    tokeniser = Tokeniser("words", lower_case=True)
+    written = tokeniser.join(tokeniser.split(sentence))
+    assert bleu([written], [sentence], lowercase=True) == pytest.approx(100)
+
+
+def test_an_unknown_word_counts_as_one_word():
+    pytest.importorskip("sacrebleu")
+    reference = "a tall man walks on the street"
+    unknown = bleu(["a <unknown> man walks on the street"], [reference])
+    assert unknown == bleu(["a short man walks on the street"], [reference])
+    assert unknown == pytest.approx(64.3, abs=0.05)
 
 
 def test_sentences_come_in_pairs():

@@ -1,5 +1,6 @@
 """``nnjax generate RUN``: text written by a trained language model."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import tyro
 
 from nnjax.cli.options import call_with_options
 from nnjax.cli.trained import Trained, open_trained
+from nnjax.data import spacing
 from nnjax.errors import UserError, warn
 from nnjax.traced import check_number
 
@@ -60,7 +62,7 @@ def generate(
         for number, row in enumerate(written, 1):
             print(f"{number}.\n{vocabulary.decode_text([*ids, *row])}\n")
     else:
-        print()
+        show.finish()
     count = int((written >= 0).sum())
     unit = "characters" if vocabulary.tokeniser.level == "characters" else "words"
     warn(f"{count:,} {unit} in {seconds:.1f} s, compilation included")
@@ -86,23 +88,35 @@ def language_of(trained: Trained) -> Any:
 
 
 class _Printer:
-    """Shows a text while it is written: what each chunk adds to it."""
+    """Prints a text while the model writes it: each chunk prints what it adds."""
 
     def __init__(self, vocabulary: Any, prompt: Sequence[int]):
         self._vocabulary = vocabulary
         self._ids = list(prompt)
-        self._shown = 0
-        self._print()
+        self._printed = 0
+        self._print(self._settled())
 
     def __call__(self, ids: Any) -> None:
         self._ids += [one for one in ids[0].tolist() if one >= 0]
-        self._print()
+        self._print(self._settled())
 
-    def _print(self) -> None:
+    def finish(self) -> None:
+        """Prints what is left of the text, and ends the line."""
+        self._print(self._vocabulary.decode_text(self._ids) + "\n")
+
+    def _settled(self) -> str:
+        """The beginning of the text that later words cannot change."""
         text = self._vocabulary.decode_text(self._ids)
-        sys.stdout.write(text[self._shown :])
+        if self._vocabulary.tokeniser.level != "words":
+            return text
+        # A space may depend on this many later words.
+        earlier = self._vocabulary.decode_text(self._ids[: -spacing.LOOK_AHEAD])
+        return os.path.commonprefix([earlier, text])
+
+    def _print(self, text: str) -> None:
+        sys.stdout.write(text[self._printed :])
         sys.stdout.flush()
-        self._shown = len(text)
+        self._printed = max(self._printed, len(text))
 
 
 def run(arguments: list[str]) -> int:

@@ -62,9 +62,9 @@ def test_a_folder_for_each_class_and_split(write, tmp_path):
     write("test/neg/1.txt", "it is not\n")
     data = LabelledText(tmp_path, seed=None).load()
     assert texts(data, "train") == [
-        ("it is neg / 1", "neg"),
-        ("it is pos / 1", "pos"),
-        ("it is pos / 2", "pos"),
+        ("it is neg/1", "neg"),
+        ("it is pos/1", "pos"),
+        ("it is pos/2", "pos"),
     ]
     assert texts(data, "test") == [("it is <unknown>", "neg")]
     assert texts(LabelledText(tmp_path / "train", seed=None, test=1).load(), "train")[0][1] == "neg"
