@@ -25,8 +25,32 @@ CURRENCY_PREFIXES = frozenset({"US", "us", "A", "C", "NZ", "HK"})
 """Letters before a currency sign that belong to it, as in US$."""
 
 DECIMAL_UNITS = frozenset(
-    "% € ° kg g km m cm mm km² m² kmh Euro Euros Uhr Meter Metern Kilometer Grad Prozent Millionen "
-    "Milliarden Liter Stunden".split()
+    [
+        "%",
+        "€",
+        "°",
+        "kg",
+        "g",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "km²",
+        "m²",
+        "kmh",
+        "Euro",
+        "Euros",
+        "Uhr",
+        "Meter",
+        "Metern",
+        "Kilometer",
+        "Grad",
+        "Prozent",
+        "Millionen",
+        "Milliarden",
+        "Liter",
+        "Stunden",
+    ]
 )
 """Words after which a number such as "7,5" is a decimal fraction with a comma, as in German."""
 
@@ -37,22 +61,73 @@ SHORTENED_WORDS = frozenset({"em", "tis", "twas", "til", "cause", "bout", "round
 """Words whose first letters an apostrophe replaces."""
 
 QUOTING_WORDS = frozenset(
-    "says reads is was as states means asks yells shouts spells displays words this his its "
-    "answers replies whispers writes becomes has".split()
+    [
+        "says",
+        "reads",
+        "is",
+        "was",
+        "as",
+        "states",
+        "means",
+        "asks",
+        "yells",
+        "shouts",
+        "spells",
+        "displays",
+        "words",
+        "this",
+        "his",
+        "its",
+        "answers",
+        "replies",
+        "whispers",
+        "writes",
+        "becomes",
+        "has",
+    ]
 )
 """Words that end in s and stand before a quotation rather than before a possessive apostrophe."""
 
 DOMAIN_ENDS = frozenset({"com", "org", "net", "edu", "gov"})
 
-SHORT_BEFORE_DECIMAL = frozenset("a an the of about at with by to is".split())
+SHORT_BEFORE_DECIMAL = frozenset(["a", "an", "the", "of", "about", "at", "with", "by", "to", "is"])
 """Words that end no sentence, so that a point between one of them and a number begins a decimal."""
 
 SUSPENDING_WORDS = frozenset({"und", "oder", "bzw", "sowie", "bis"})
 """German words between the parts of "Obst- und Gemüsehändler"."""
 
 SUSPENDED_PREFIXES = frozenset(
-    "two three four five six seven eight nine ten short long pre post mid first second third left "
-    "right upper lower inner outer full part half over under non".split()
+    [
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "short",
+        "long",
+        "pre",
+        "post",
+        "mid",
+        "first",
+        "second",
+        "third",
+        "left",
+        "right",
+        "upper",
+        "lower",
+        "inner",
+        "outer",
+        "full",
+        "part",
+        "half",
+        "over",
+        "under",
+        "non",
+    ]
 )
 """English words that often stand before a suspended hyphen, as in "two- and three-year-olds"."""
 
@@ -117,7 +192,7 @@ def _sides(words: Sequence[str], place: int, opened: set[str]) -> Sides:
         return BOTH
     if _is_word(word):
         return NEITHER
-    if word in "\"`“”„‚‘«»":
+    if word in '"`“”„‚‘«»':
         return _quotation_mark(words, place, opened)
     if word in "'’":
         return _apostrophe(words, place, opened)
@@ -237,7 +312,7 @@ def _quotation_mark(words: Sequence[str], place: int, opened: set[str]) -> Sides
     if PARTNERS.get(word) in opened:
         opened.discard(PARTNERS[word])
         return BEFORE
-    if word == "”" or (word == "»" and before not in ("", "\n") and _next(words, place, "«") is None):
+    if word == "”" or (word == "»" and before not in ("", "\n") and not _later(words, place, "«")):
         return BEFORE
     opened.add(word)
     return AFTER
@@ -260,7 +335,7 @@ def _apostrophe(words: Sequence[str], place: int, opened: set[str]) -> Sides:
     if word in opened:
         # Of an odd number of later marks one must close the quotation: this one is possessive.
         possessive = _may_be_possessive(before) and _is_word(after)
-        if not (possessive and _count(words, place, word) % 2):
+        if not (possessive and len(_later(words, place, word)) % 2):
             opened.discard(word)
         return BEFORE
     if _ends_in_digit(before) and _measures(words, place):
@@ -273,37 +348,30 @@ def _apostrophe(words: Sequence[str], place: int, opened: set[str]) -> Sides:
 
 def _measures(words: Sequence[str], place: int) -> bool:
     """Whether a mark after a number means feet or inches: no later one could end a quotation."""
-    later = _next(words, place, words[place])
-    return later is None or _ends_in_digit(words[later - 1])
+    later = _later(words, place, words[place])
+    return not later or _ends_in_digit(words[later[0] - 1])
 
 
 def _begins_quotation(words: Sequence[str], place: int) -> bool:
     """Whether an apostrophe after a word opens a quotation; else it belongs to that word."""
-    before, later = words[place - 1], _next(words, place, words[place])
-    if later is None:
+    later = _later(words, place, words[place])
+    if not later:
         return False
-    if not _may_be_possessive(before):
+    if not _may_be_possessive(words[place - 1]):
         return True
     # The next apostrophe closes the quotation, unless that apostrophe, too, may be possessive.
-    return _count(words, place, words[place]) % 2 == 1 and not _may_be_possessive(words[later - 1])
+    return len(later) % 2 == 1 and not _may_be_possessive(words[later[0] - 1])
 
 
-def _next(words: Sequence[str], place: int, word: str) -> int | None:
-    """The place of the next such word of the paragraph, within reach."""
+def _later(words: Sequence[str], place: int, word: str) -> list[int]:
+    """The places where a word comes again, within the paragraph and the reach of the rules."""
+    found = []
     for later in range(place + 1, min(len(words), place + LOOK_AHEAD)):
         if words[later] == word:
-            return later
+            found.append(later)
         if words[later] == "\n" == _at(words, later - 1):
-            return None
-    return None
-
-
-def _count(words: Sequence[str], place: int, word: str) -> int:
-    """The number of such words that follow in the paragraph, within reach."""
-    count, reach = 0, place + LOOK_AHEAD
-    while (found := _next(words[:reach], place, word)) is not None:
-        count, place = count + 1, found
-    return count
+            break
+    return found
 
 
 def _at(words: Sequence[str], place: int) -> str:

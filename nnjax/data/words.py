@@ -16,6 +16,7 @@ Level = Literal["characters", "words", "spaces", "recipe"]
 JOINERS = "\u200c\u200d"
 """Shape the letters beside them, in Indic scripts and Arabic."""
 
+
 @dataclass(frozen=True)
 class Tokeniser:
     """How a text is cut into words.

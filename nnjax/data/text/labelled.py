@@ -13,7 +13,7 @@ from nnjax.data.text.files import read_lines
 from nnjax.data.text.folder import read_class_files, read_class_folders, subfolders
 from nnjax.data.text.padding import encode_padded, longest, objects
 from nnjax.data.text.sequences import Sequences
-from nnjax.data.text.table import LabelledTexts, read_table
+from nnjax.data.text.table import TAB_ENDINGS, LabelledTexts, read_table
 from nnjax.data.text.tfds_texts import TfdsTexts, is_tfds
 from nnjax.errors import UserError, nearest
 from nnjax.traced import check_number
@@ -21,27 +21,39 @@ from nnjax.traced import check_number
 
 @dataclass(frozen=True)
 class LabelledText(Sequences):
-    """Texts, each with the class it belongs to.
+    """Texts, each with the class that it belongs to.
 
-    A CSV file, or a folder with one of:
+    They are in a table (a CSV or TSV file), or in a folder with one of:
 
-    * ``train.csv`` and perhaps ``validation.csv``, ``test.csv``. Where ``classes.txt`` lies there,
-      it names the classes, a line each, and labels are these names or their numbers from 1;
+    * ``train.csv`` and perhaps ``validation.csv``, ``test.csv``, or the same as ``.tsv``. Where
+      ``classes.txt`` lies there, it names the classes, one a line, and labels are these names or
+      their numbers counted from 1;
     * a folder for each class with a ``.txt`` file for each text, or such folders in ``train``,
       ``validation`` and ``test``;
-    * a file for each class with a line for each text, all named alike but for the ending, which is
-      the class: ``reviews.neg`` and ``reviews.pos``.
+    * a file for each class with one text a line, all named alike but for the ending, which is the
+      class: ``reviews.neg`` and ``reviews.pos``.
 
-    Or a set of TensorFlow Datasets, ``tfds:NAME``, in $TFDS_DATA_DIR or ~/tensorflow_datasets.
+    Or they are a set of TensorFlow Datasets, ``tfds:NAME``, in $TFDS_DATA_DIR or
+    ~/tensorflow_datasets.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import LabelledText
+      >>> rows = ["text,label", "a fine film,good", "no plot,bad", "so dull,bad"]
+      >>> _ = Path("reviews.csv").write_text("\\n".join(rows))
+      >>> data = LabelledText(Path("reviews.csv"), test=0).load()
+      >>> data.classes, data.size("train")
+      (('bad', 'good'), 3)
 
     Attributes:
-      path: the file, folder or set.
-      label: the column of the labels in a CSV file: its name in the first line, or its number,
-        counted from 1, where that line has no names; or the feature of a TFDS set, where "1" is the
-        one that the set says.
-      text: the columns of text, likewise, joined by spaces; none given are all others, and of a
-        TFDS set the one that it says.
-      delimiter: what is between two columns.
+      path: the table, folder or set.
+      label: the column of the labels in a table: its name in the first line, or its number counted
+        from 1. With "1" a first line that holds usual names, such as ``label`` and ``text``, is
+        found and says which column it is. Of a TFDS set it is the feature, and "1" is the one that
+        the set names.
+      text: the columns of text, likewise, joined by spaces. None given are those with usual names,
+        else all others; of a TFDS set, the feature that the set names.
+      delimiter: what is between two columns; in files ``.tsv`` a tab, unless another is given.
       maximum_length: longer texts are cut after so many words, or characters; None cuts none.
     """
 
@@ -55,7 +67,8 @@ class LabelledText(Sequences):
         """Inputs (n, longest) ids padded with -1, targets (n,) int32.
 
         Raises:
-          UserError: a file is missing or damaged, a label without text, or no class of training.
+          UserError: a file is missing or damaged, a label has no text or is no class of the
+            training texts, or nearly every text has a label of its own.
         """
         check_number("maximum length", self.maximum_length, at_least=1)
         found, names = self._read(Path(self.path))
@@ -77,9 +90,13 @@ class LabelledText(Sequences):
             return self._tfds(TfdsTexts(path))
         if not path.is_dir():
             return {"train": self._table(path)}, None
-        tables = {split: path / f"{split}.csv" for split in SPLITS}
-        if tables["train"].exists():
-            found = {name: self._table(one) for name, one in tables.items() if one.exists()}
+        tables = {split: self._find_table(path, split) for split in SPLITS}
+        if tables["train"] is not None:
+            train = self._table(tables["train"])
+            others = {name: one for name, one in tables.items() if one and name != "train"}
+            found = {"train": train} | {
+                name: self._table(one, train.header or ()) for name, one in others.items()
+            }
             names = path / "classes.txt"
             if not names.exists():
                 return found, None
@@ -103,8 +120,13 @@ class LabelledText(Sequences):
             found[split] = LabelledTexts(list(joined), columns[label])
         return found, classes
 
-    def _table(self, path: Path) -> LabelledTexts:
-        return read_table(path, self.label, self.text, self.delimiter, self.encoding)
+    def _find_table(self, folder: Path, split: str) -> Path | None:
+        """The table of a split, if there is one."""
+        paths = [folder / f"{split}{ending}" for ending in (".csv", *TAB_ENDINGS)]
+        return next((path for path in paths if path.exists()), None)
+
+    def _table(self, path: Path, header: Sequence[str] | None = None) -> LabelledTexts:
+        return read_table(path, self.label, self.text, self.delimiter, self.encoding, header)
 
     def _folder(self, folder: Path) -> LabelledTexts:
         read = read_class_folders if subfolders(folder) else read_class_files

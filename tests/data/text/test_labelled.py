@@ -97,10 +97,71 @@ def test_the_seed_mixes_texts_that_lie_class_by_class(write):
     assert set(data.split("test")["targets"].tolist()) == {0, 1}
 
 
+REVIEWS = [("good" if number % 2 else "bad", f"film {number}") for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("label,text", "{0},{1}"),
+        ("text,label", "{1},{0}"),
+        ("Review,Sentiment", "{1},{0}"),
+        ("id,text,label", "7,{1},{0}"),
+        ("label,id,text", "{0},7,{1}"),
+        ("text,what", "{1},{0}"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_a_usual_header_names_the_columns(write, header, row, ending):
+    lines = "\n".join([header, *(row.format(*one) for one in REVIEWS)])
+    path = write(f"reviews.{ending}", lines.replace(",", "\t") if ending == "tsv" else lines)
+    data = LabelledText(path, test=0, seed=None).load()
+    assert data.classes == ("bad", "good")
+    assert texts(data, "train") == [(text, label) for label, text in REVIEWS]
+
+
+def test_a_header_above_numbers(write):
+    rows = "".join(f"{number % 2},film {number}\n" for number in range(12))
+    for header in ("label,text\n", "gut,satz\n"):
+        assert LabelledText(write("a.csv", header + rows), test=0).load().classes == ("0", "1")
+
+
+def test_the_header_of_the_training_table_may_be_repeated(write, tmp_path):
+    rows = "".join(f"{text},{label}\n" for label, text in REVIEWS)
+    write("train.csv", f"text,label\n{rows}")
+    write("test.csv", "text,label\nnew film,good\n")
+    write("validation.csv", "new film,good\n")
+    data = LabelledText(tmp_path).load()
+    assert [data.size(name) for name in ("train", "validation", "test")] == [12, 1, 1]
+
+
+def test_a_class_named_like_a_column_is_a_class(write):
+    rows = "question,How are you?\ncomment,It is fine.\nquestion,Who?\ncomment,Me.\n"
+    assert LabelledText(write("a.csv", rows), test=0).load().size("train") == 4
+
+
+def test_a_first_line_that_may_be_a_header_is_warned_of(write, capsys):
+    rows = "".join(f"{label},{text}\n" for label, text in REVIEWS)
+    assert LabelledText(write("a.csv", "stimmung,satz\n" + rows), test=0).load().size("train") == 13
+    assert "where it names the columns, give --data.label 'stimmung'" in capsys.readouterr().err
+    assert LabelledText(write("a.csv", rows), test=0).load().size("train") == 12
+    assert not capsys.readouterr().err
+
+
+def test_a_label_of_its_own_for_nearly_every_row_is_refused(write):
+    path = write("a.csv", "".join(f"{text},{label}\n" for label, text in REVIEWS))
+    with pytest.raises(
+        UserError, match=r"has 12 labels in 12 rows, such as 'film 0'.*--data.label"
+    ):
+        LabelledText(path).load()
+    assert LabelledText(path, "2", test=0).load().classes == ("bad", "good")
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
         ("", {}, "holds no rows"),
+        ("label;text\n1;a\n", {}, "has one column only"),
         ("label,text\n", {"label": "label"}, "holds no rows"),
         ("1,a\n2\n", {}, "line 2 of .* has 1 cells for 2 columns"),
         ("1,a\n2, \n", {}, "line 2 of .* has the label '2' but no text"),
