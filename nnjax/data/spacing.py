@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the marks that look like others are what this file is about.
 """Spaces between words: where people write a space round punctuation, and where they write none.
 
 A tokeniser that cuts at white space and round punctuation loses which marks of punctuation had a
@@ -26,32 +27,11 @@ CURRENCY_PREFIXES = frozenset({"US", "us", "A", "C", "NZ", "HK"})
 
 DECIMAL_UNITS = frozenset(
     [
-        "%",
-        "€",
-        "°",
-        "kg",
-        "g",
-        "km",
-        "m",
-        "cm",
-        "mm",
-        "km²",
-        "m²",
-        "kmh",
-        "Euro",
-        "Euros",
-        "Uhr",
-        "Meter",
-        "Metern",
-        "Kilometer",
-        "Grad",
-        "Prozent",
-        "Millionen",
-        "Milliarden",
-        "Liter",
+        "%", "€", "°", "kg", "g", "km", "m", "cm", "mm", "km²", "m²", "kmh", "Euro", "Euros", "Uhr",
+        "Meter", "Metern", "Kilometer", "Grad", "Prozent", "Millionen", "Milliarden", "Liter",
         "Stunden",
     ]
-)
+)  # fmt: skip
 """Words after which a number such as "7,5" is a decimal fraction with a comma, as in German."""
 
 CONTRACTED_ENDS = frozenset({"s", "d", "ll", "re", "ve", "t", "m"})
@@ -62,30 +42,11 @@ SHORTENED_WORDS = frozenset({"em", "tis", "twas", "til", "cause", "bout", "round
 
 QUOTING_WORDS = frozenset(
     [
-        "says",
-        "reads",
-        "is",
-        "was",
-        "as",
-        "states",
-        "means",
-        "asks",
-        "yells",
-        "shouts",
-        "spells",
-        "displays",
-        "words",
-        "this",
-        "his",
-        "its",
-        "answers",
-        "replies",
-        "whispers",
-        "writes",
-        "becomes",
-        "has",
+        "says", "reads", "is", "was", "as", "states", "means", "asks", "yells", "shouts", "spells",
+        "displays", "words", "this", "his", "its", "answers", "replies", "whispers", "writes",
+        "becomes", "has",
     ]
-)
+)  # fmt: skip
 """Words that end in s and stand before a quotation rather than before a possessive apostrophe."""
 
 DOMAIN_ENDS = frozenset({"com", "org", "net", "edu", "gov"})
@@ -98,37 +59,11 @@ SUSPENDING_WORDS = frozenset({"und", "oder", "bzw", "sowie", "bis"})
 
 SUSPENDED_PREFIXES = frozenset(
     [
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "short",
-        "long",
-        "pre",
-        "post",
-        "mid",
-        "first",
-        "second",
-        "third",
-        "left",
-        "right",
-        "upper",
-        "lower",
-        "inner",
-        "outer",
-        "full",
-        "part",
-        "half",
-        "over",
-        "under",
-        "non",
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "short", "long",
+        "pre", "post", "mid", "first", "second", "third", "left", "right", "upper", "lower",
+        "inner", "outer", "full", "part", "half", "over", "under", "non",
     ]
-)
+)  # fmt: skip
 """English words that often stand before a suspended hyphen, as in "two- and three-year-olds"."""
 
 ENTITIES = frozenset({"amp", "quot", "lt", "gt", "apos", "nbsp"})

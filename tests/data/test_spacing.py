@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the marks that look like others are what is tested.
 """Words are put together as people write them."""
 
 import pytest

@@ -1,6 +1,6 @@
 """``nnjax generate RUN``: text written by a trained language model."""
 
-import os
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -111,7 +111,10 @@ class _Printer:
             return text
         # A space may depend on this many later words.
         earlier = self._vocabulary.decode_text(self._ids[: -spacing.LOOK_AHEAD])
-        return os.path.commonprefix([earlier, text])
+        same = itertools.takewhile(
+            lambda pair: pair[0] == pair[1], zip(earlier, text, strict=False)
+        )
+        return text[: sum(1 for _ in same)]
 
     def _print(self, text: str) -> None:
         sys.stdout.write(text[self._printed :])

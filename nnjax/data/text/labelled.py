@@ -39,8 +39,8 @@ class LabelledText(Sequences):
     Example:
       >>> from pathlib import Path
       >>> from nnjax.data import LabelledText
-      >>> rows = ["text,label", "a fine film,good", "no plot,bad", "so dull,bad"]
-      >>> _ = Path("reviews.csv").write_text("\\n".join(rows))
+      >>> lines = "text,label", "a fine film,good", "no plot,bad", "so dull,bad"
+      >>> _ = Path("reviews.csv").write_text(chr(10).join(lines))
       >>> data = LabelledText(Path("reviews.csv"), test=0).load()
       >>> data.classes, data.size("train")
       (('bad', 'good'), 3)

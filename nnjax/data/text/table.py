@@ -19,28 +19,11 @@ LABEL_NAMES = (
 
 TEXT_NAMES = frozenset(
     [
-        "text",
-        "texts",
-        "sentence",
-        "sentences",
-        "review",
-        "reviews",
-        "content",
-        "message",
-        "comment",
-        "tweet",
-        "document",
-        "title",
-        "description",
-        "headline",
-        "utterance",
-        "query",
-        "question",
-        "abstract",
-        "body",
-        "sms",
+        "text", "texts", "sentence", "sentences", "review", "reviews", "content", "message",
+        "comment", "tweet", "document", "title", "description", "headline", "utterance", "query",
+        "question", "abstract", "body", "sms",
     ]
-)
+)  # fmt: skip
 """Usual names of columns of text."""
 
 SUFFICIENT_ROWS = 10
@@ -169,9 +152,10 @@ def _is_header(rows: Rows, label: str, path: Path) -> bool:
     if all(map(_is_number, labels)) and not _is_number(first[at]):
         return True
     if len(labels) >= SUFFICIENT_ROWS and min(Counter(labels).values()) > 1:
+        name = rows[0][1][at].strip()
         warn(
-            f"the first line of {path} is read as a text of the class '{first[at]}', which no other "
-            f"line has; where it names the columns, give --data.label '{rows[0][1][at].strip()}'"
+            f"the first line of {path} is read as a text of the class '{name}', which no other "
+            f"line has; where it names the columns, give --data.label '{name}'"
         )
     return False
 
