@@ -27,8 +27,7 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
     """Writes a set in TFDS format, whole or not at all; ``Tfds(name)`` loads it.
 
     Arrays keep their order. Training images of a folder, which lie there class by class, are
-    written shuffled, so that the last of them, which ``Tfds`` tests on where there is no folder
-    ``test``, are of all classes: the same as those of ``ImageFolder``.
+    written shuffled, so that ``Tfds(name, seed=None)`` has the splits of ``ImageFolder``.
 
     Args:
       name: of the new set: lower-case letters, digits and underscores.

@@ -3,12 +3,13 @@
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.directory import given_path
 from nnjax.data.labels import check_distinct, check_labels, convert, count_classes, narrow, numbered
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
@@ -33,11 +34,16 @@ class Npz(ImageSplits):
       path: the file.
       classes: number of classes; None takes what the training labels show.
       regression: take integer targets as numbers, too.
+      seed: as in every source; by default 0, for the examples may lie there class by class. Where
+        all training examples are used, they keep their order.
     """
 
     path: Path = Path("data.npz")
     classes: int | None = None
     regression: bool = False
+    seed: int | None = field(default=0, kw_only=True)
+
+    keeps_whole_order = True
 
     def load(self) -> Dataset:
         """Inputs (n, ...) as stored, targets (n,) int32 or (n,) or (n, outputs) float32.
@@ -46,7 +52,7 @@ class Npz(ImageSplits):
           UserError: the file is missing, damaged or does not hold such arrays, or a number is not
             finite or takes more than 32 bits.
         """
-        stored, classes = read_npz(Path(self.path), self.classes, self.regression)
+        stored, classes = read_npz(given_path(self.path), self.classes, self.regression)
         return self.dataset(stored, classes)
 
 

@@ -1,8 +1,9 @@
 """Splits: which examples train, validate and test; the options that sources have in common."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from nnjax.data.augmentation import Augment, check_images, expand_shifts
 from nnjax.data.dataset import SPLITS, Batch, Dataset, Spec
 from nnjax.data.preprocessing import Preprocess, permute, statistics
-from nnjax.errors import UserError
+from nnjax.errors import UserError, warn
 from nnjax.traced import SEEDS, check_number
 
 Place = tuple[str, slice]
 """Where the examples of a split are: in which stored split, and which of them."""
+
+NAMED = 5
+"""A warning names at most this many classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +26,18 @@ class Selection:
     """Which examples to use.
 
     Attributes:
-      train: number of training examples, the first of what validation and test leave; None takes
-        all of them.
-      validation: number of validation examples: the first of the source's own validation split, or
-        the last of its training split where it has none. None takes the source's own split, if any.
-      test: number of test examples: the first of the source's own test split, or the last of its
-        training split where it has none. None takes the source's own split, or else a fifth.
-      seed: shuffles the training examples before any are taken; None keeps their order.
+      train: number of training examples: the first of those that validation and test leave, after
+        ``seed`` has shuffled them. None takes all of them.
+      validation: number of validation examples. Where the source has its own validation split, they
+        are a sample of it, drawn by ``seed``, in which the classes have the shares that they have
+        in the split. Otherwise they are the last of the shuffled training split. None takes the
+        source's own split, if any.
+      test: number of test examples, taken like those for validation. None takes the source's own
+        split, or else a fifth of its training split.
+      seed: shuffles the training examples before any are taken, and draws the sample of another
+        split of which only a part is used. None keeps the stored order: it takes the first of each
+        split, and the last of the training split for a split that the source does not have, as a
+        series in time needs it.
     """
 
     train: int | None = None
@@ -36,12 +45,18 @@ class Selection:
     test: int | None = None
     seed: int | None = None
 
+    keeps_whole_order: ClassVar[bool] = False
+    """Whether training examples keep their stored order, despite a seed, where all are used."""
+
     def places(self, sizes: Mapping[str, int]) -> dict[str, Place]:
         """Which examples of which stored split make up each split.
 
         Args:
-          sizes: number of examples of each stored split, by its name; "train" must be there. Where
-            there is a seed, places in "train" count in its shuffled order.
+          sizes: number of examples of each stored split, by its name; "train" must be there.
+
+        Returns:
+          For each split the stored split and the places there. With a seed, places in "train" count
+          in its shuffled order, and places in another split say only how many are drawn.
 
         Raises:
           UserError: more examples are asked for than there are, or none is left to train on.
@@ -79,19 +94,40 @@ class Selection:
         return available if wanted is None else wanted
 
     def select(self, stored: Mapping[str, Batch]) -> dict[str, Batch]:
-        """Takes the examples of each split from what is stored; without a seed, without copying."""
-        places = self.places({name: _length(arrays) for name, arrays in stored.items()})
+        """Takes the examples of each split from the stored ones; without a seed, without copying.
+
+        Prints a warning where texts of another split are training texts, too.
+
+        Args:
+          stored: the arrays of each stored split, by its name.
+
+        Raises:
+          UserError: as in :meth:`places`; the seed is out of range; arrays differ in length.
+        """
+        lengths = {name: _length(arrays) for name, arrays in stored.items()}
         if self.seed is not None:
-            stored = {**stored, "train": shuffled(stored["train"], self.seed)}
-        return {
-            name: {key: array[where] for key, array in stored[origin].items()}
-            for name, (origin, where) in places.items()
-        }
+            check_number("seed", self.seed, at_least=0, below=SEEDS)
+        places = self.places(lengths)
+        splits, train = {}, stored["train"]
+        is_whole = places["train"][1].stop == lengths["train"]
+        if self.seed is not None and not (is_whole and self.keeps_whole_order):
+            train = shuffled(train, self.seed)
+        for name, (origin, where) in places.items():
+            arrays = train if origin == "train" else stored[origin]
+            chosen: Any = where
+            if origin != "train" and self.seed is not None and where.stop < lengths[origin]:
+                generator = np.random.default_rng([self.seed, SPLITS.index(origin)])
+                chosen = draw_sample(generator, arrays, where.stop)
+            splits[name] = {key: array[chosen] for key, array in arrays.items()}
+        objects = [array for array in splits["train"].values() if array.dtype == object]
+        if objects and all(map(_holds_texts, objects)):
+            warn_of_repeated_examples(splits)
+        return splits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Splits(Selection):
-    """The same, and how the inputs are preprocessed.
+    """Which examples to use, and how their inputs are preprocessed.
 
     Attributes:
       standardise: subtract the mean of the training inputs and divide by their standard deviation,
@@ -104,10 +140,16 @@ class Splits(Selection):
 
     def dataset(self, stored: Mapping[str, Batch], classes: tuple[str, ...] | None) -> Dataset:
         """The data set that the options make of the stored splits."""
-        return self.arrange(self.select(stored), classes)
+        splits = self.select(stored)
+        warn_of_missing_classes(splits, classes)
+        return self.arrange(splits, classes)
 
     def arrange(self, splits: Mapping[str, Batch], classes: tuple[str, ...] | None) -> Dataset:
-        """The data set of examples already selected."""
+        """The data set of examples already selected.
+
+        Prints a warning where examples of another split are training examples, too.
+        """
+        warn_of_repeated_examples(splits)
         return Dataset(splits, classes, self.fitted(splits["train"]["inputs"]))
 
     def fitted(self, inputs: np.ndarray) -> Preprocess:
@@ -138,12 +180,12 @@ class Splits(Selection):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSplits(Splits):
-    """The same for sources of images.
+    """Which images to use, and how they are preprocessed and augmented.
 
     Attributes:
       augment: random changes of the training images, drawn anew for every batch.
-      expand_shifts: train on five copies of every image: itself and shifted by one pixel up, down,
-        left and right.
+      expand_shifts: train on five copies of every image: the image itself, and the image shifted by
+        one pixel up, down, left and right.
     """
 
     augment: Augment = field(default_factory=Augment)
@@ -158,7 +200,8 @@ class ImageSplits(Splits):
                 name: expand_shifts(array) if name == "inputs" else np.concatenate([array] * 5)
                 for name, array in train.items()
             }
-        return dataclasses.replace(data, splits={**splits, "train": train}, augment=self.augment)
+        splits = {**data.splits, "train": train}
+        return dataclasses.replace(data, splits=splits, augment=self.augment)
 
     def describe(
         self,
@@ -183,6 +226,98 @@ def shuffled(arrays: Batch, seed: int) -> Batch:
     check_number("seed", seed, at_least=0, below=SEEDS)
     order = np.random.default_rng(seed).permutation(_length(arrays))
     return {name: array[order] for name, array in arrays.items()}
+
+
+def draw_sample(generator: np.random.Generator, arrays: Batch, count: int) -> np.ndarray:
+    """Draws ``count`` examples, in which every class has its share; int64 (count,), ascending.
+
+    Args:
+      generator: to draw with.
+      arrays: of a split. Where ``targets`` (n,) are integers that repeat, they are labels. Without
+        such labels every example is equally likely.
+      count: at most the number of examples.
+    """
+    order = generator.permutation(_length(arrays))
+    labels = arrays.get("targets")
+    if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu":
+        shuffled_labels = labels[order]
+        _, inverse, sizes = np.unique(shuffled_labels, return_inverse=True, return_counts=True)
+        if 2 * len(sizes) <= len(order):
+            # The k-th example of a class of n is put at (k + 1/2) / n of the way, so that each
+            # beginning of the new order holds every class in proportion.
+            by_class = np.argsort(inverse, kind="stable")
+            rank = np.empty(len(order), np.int64)
+            rank[by_class] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            order = order[np.argsort((rank + 0.5) / sizes[inverse], kind="stable")]
+    return np.sort(order[:count])
+
+
+def warn_of_missing_classes(splits: Mapping[str, Batch], classes: Sequence[str] | None) -> None:
+    """Prints a warning for each split without a class that training, or a held-out split, has.
+
+    Args:
+      splits: with ``targets``, of which only labels (n,) are looked at.
+      classes: their names; None for a regression.
+    """
+    if classes is None or splits["train"]["targets"].ndim != 1:
+        return
+    present = {
+        name: np.bincount(arrays["targets"], minlength=len(classes)) > 0
+        for name, arrays in splits.items()
+    }
+    held_out = [has for name, has in present.items() if name != "train"]
+    for name, has in present.items():
+        others, whose = (
+            (np.any(held_out, axis=0) if held_out else has, "another split")
+            if name == "train"
+            else (present["train"], "the training split")
+        )
+        missing = [classes[place] for place in np.flatnonzero(others & ~has).tolist()]
+        if missing:
+            named = ", ".join(f"'{one}'" for one in missing[:NAMED])
+            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            kind = "class" if len(missing) == 1 else "classes"
+            warn(
+                f"the {name} split has no example of the {kind} {named}{more}, of which {whose} "
+                "has some; hold out more examples, or draw them with another --data.seed"
+            )
+
+
+def warn_of_repeated_examples(splits: Mapping[str, Batch]) -> None:
+    """Prints a warning for each split that shares examples with the training split.
+
+    Examples are the same where all of their arrays are equal.
+    """
+    held_out = [name for name in splits if name != "train"]
+    if not held_out:
+        return
+    trained = set(_fingerprints(splits["train"]))
+    for name in held_out:
+        found = [one in trained for one in _fingerprints(splits[name])]
+        if any(found):
+            warn(
+                f"{sum(found):,} of the {len(found):,} examples of the {name} split are training "
+                f"examples, too (the first is example {found.index(True)}), so that its metrics "
+                "are too good; remove the copies from the files"
+            )
+
+
+def _fingerprints(arrays: Batch) -> list[int]:
+    """A hash of each example."""
+    hashes = [_hashes(np.asarray(leaf)) for leaf in jax.tree.leaves(dict(arrays))]
+    return hashes[0] if len(hashes) == 1 else list(map(hash, zip(*hashes, strict=True)))
+
+
+def _hashes(array: np.ndarray) -> list[int]:
+    if array.dtype == object:
+        return [hash(tuple(one) if isinstance(one, list) else one) for one in array]
+    rows = np.ascontiguousarray(array).reshape(len(array), -1)
+    return [hash(row.tobytes()) for row in rows]
+
+
+def _holds_texts(array: np.ndarray) -> bool:
+    """Whether an array of objects holds texts, or lists of words."""
+    return len(array) > 0 and isinstance(array[0], str | list | tuple)
 
 
 def _length(arrays: Batch) -> int:

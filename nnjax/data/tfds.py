@@ -8,7 +8,7 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from nnjax.data.dataset import Dataset, Spec
 from nnjax.data.images.decoding import decode
 from nnjax.data.labels import check_labels, convert, narrow, numbered
 from nnjax.data.records import specify
-from nnjax.data.splits import ImageSplits
+from nnjax.data.splits import ImageSplits, warn_of_missing_classes
 from nnjax.data.stream import RecordStream, load_records
 from nnjax.errors import UserError, nearest
 
@@ -42,6 +42,9 @@ class Tfds(ImageSplits):
         takes them as they are, all of one size.
       channels: 1 for grey, 3 for red, green and blue; None takes what the set says.
       stream: read and decode examples while training instead of all of them before it.
+      seed: as in every source; by default 0, for an imported set may lie there class by class. The
+        sample of a split is drawn without regard to the classes, whose labels are not read before.
+        Where all training examples are used, they keep their order.
     """
 
     name: str = "mnist"
@@ -52,6 +55,9 @@ class Tfds(ImageSplits):
     size: tuple[int, int] | None = None
     channels: Literal[1, 3] | None = None
     stream: bool = False
+    seed: int | None = field(default=0, kw_only=True)
+
+    keeps_whole_order = True
 
     def load(self) -> Dataset | RecordStream:
         """Inputs (n, ...), images as uint8; targets (n,) int32, or float32 for a regression.
@@ -71,7 +77,10 @@ class Tfds(ImageSplits):
             split: Selected(origins[place["split"][0]], place["inputs"])
             for split, place in self.select(places).items()
         }
-        return load_records(self, chosen, classes, self.stream)
+        data = load_records(self, chosen, classes, self.stream)
+        if isinstance(data, Dataset):
+            warn_of_missing_classes(data.splits, classes)
+        return data
 
     def spec(self) -> Spec:
         """The same from the first example alone."""

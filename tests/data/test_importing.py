@@ -122,10 +122,11 @@ def test_images_of_all_classes_are_in_every_split(source, sets):
             pixels = np.full((2, 2, 3), 10 * place + index, np.uint8)
             Image.fromarray(pixels).save(source / name / f"{index}.png")
     import_folder("my_animals", source, sets)
-    data = Tfds("my_animals", sets).load()
-    same(data, ImageFolder(source).load())
-    for name in ("train", "test"):
-        assert set(data.split(name)["targets"]) == {0, 1, 2}  # pyright: ignore
+    same(Tfds("my_animals", sets, seed=None).load(), ImageFolder(source).load())
+    for seed in (None, 0):
+        data = Tfds("my_animals", sets, seed=seed).load()
+        for name in ("train", "test"):
+            assert set(data.split(name)["targets"]) == {0, 1, 2}  # pyright: ignore
 
 
 def write_damaged(folder):

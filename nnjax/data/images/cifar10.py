@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset, Spec
+from nnjax.data.directory import given_path
 from nnjax.data.labels import check_labels
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
@@ -37,6 +38,9 @@ IMAGE = {
 class Cifar10(ImageSplits):
     """The binary version of CIFAR-10; those of its files that are there.
 
+    The images are stored in random order. So ``seed=None``, the default, takes the first of each
+    split.
+
     Attributes:
       path: the folder of ``data_batch_*.bin`` and, where there is a test split, ``test_batch.bin``.
     """
@@ -49,13 +53,13 @@ class Cifar10(ImageSplits):
         Raises:
           UserError: no file is there, or one is truncated or holds other labels.
         """
-        return self.dataset(read_binaries(Path(self.path)), CLASSES)
+        return self.dataset(read_binaries(given_path(self.path)), CLASSES)
 
     def spec(self) -> Spec:
         """The same without reading images."""
         sizes = {
             split: sum(_count(path) for path in paths)
-            for split, paths in find_binaries(Path(self.path)).items()
+            for split, paths in find_binaries(given_path(self.path)).items()
         }
         return self.describe(IMAGE, sizes, CLASSES)
 

@@ -7,7 +7,7 @@ each dimension as a big-endian 32-bit integer, and then the numbers, big-endian,
 import gzip
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset, Spec
+from nnjax.data.directory import given_path, is_hidden
 from nnjax.data.labels import check_labels, count_classes, numbered
 from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
@@ -44,10 +45,15 @@ class Idx(ImageSplits):
     Attributes:
       path: the folder.
       classes: number of classes; None takes what the training labels show.
+      seed: as in every source; by default 0, for the images may lie there class by class. Where
+        all training images are used, they keep their order.
     """
 
     path: Path = Path("data")
     classes: int | None = None
+    seed: int | None = field(default=0, kw_only=True)
+
+    keeps_whole_order = True
 
     def load(self) -> Dataset:
         """Images (n, height, width, 1) as stored, targets (n,) int32.
@@ -55,11 +61,11 @@ class Idx(ImageSplits):
         Raises:
           UserError: a file is missing, truncated, not idx, or does not fit the others.
         """
-        return load_folder(Path(self.path), self, self.classes)
+        return load_folder(given_path(self.path), self, self.classes)
 
     def spec(self) -> Spec:
         """The same from the headers and the training labels alone."""
-        return describe_folder(Path(self.path), self, self.classes)
+        return describe_folder(given_path(self.path), self, self.classes)
 
 
 def load_folder(folder: Path, options: ImageSplits, classes: int | None) -> Dataset:
@@ -125,7 +131,12 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 def _find(folder: Path, prefixes: tuple[str, ...], kind: str) -> Path | None:
     """The one file of a kind, the unpacked one where it is there both ways."""
-    found = [path for prefix in prefixes for path in sorted(folder.glob(f"{prefix}-{kind}*"))]
+    found = [
+        path
+        for prefix in prefixes
+        for path in sorted(folder.glob(f"{prefix}-{kind}*"))
+        if not is_hidden(path.name)
+    ]
     by_stem = {path.name.removesuffix(".gz"): path for path in reversed(found)}
     if len(by_stem) > 1:
         names = " and ".join(sorted(by_stem))

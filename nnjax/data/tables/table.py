@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from nnjax.data.dataset import SPLITS, Batch, Dataset
+from nnjax.data.directory import given_path
 from nnjax.data.splits import Splits
 from nnjax.data.tables.csv_rows import read_rows
 from nnjax.errors import UserError, nearest
@@ -44,7 +45,7 @@ class Csv(Splits):
         """
         tables = {
             split: Table.read(path, self.delimiter)
-            for split, path in _find_files(Path(self.path)).items()
+            for split, path in _find_files(given_path(self.path)).items()
         }
         train = tables["train"]
         targets = self.targets or train.header[-1:]

@@ -4,6 +4,7 @@ import hashlib
 import sysconfig
 from pathlib import Path
 
+from nnjax.data.directory import is_hidden
 from nnjax.errors import UserError
 
 ELSEWHERE = frozenset({"site-packages", "dist-packages", "test", "tests", "__pycache__"})
@@ -59,7 +60,11 @@ def read_texts(path: Path, files: str, encoding: str = "utf-8") -> str:
     paths = [path]
     if path.is_dir():
         try:
-            paths = sorted(found for found in path.rglob(files) if found.is_file())
+            paths = sorted(
+                found
+                for found in path.rglob(files)
+                if found.is_file() and not any(map(is_hidden, found.relative_to(path).parts))
+            )
         except (NotImplementedError, ValueError):
             raise UserError(
                 f"'{files}' is no pattern of files in {path}; give one like *.txt with --data.files"

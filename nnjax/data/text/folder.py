@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+from nnjax.data.directory import is_hidden, visible_files, visible_folders
 from nnjax.data.text.files import read_lines, read_text
 from nnjax.data.text.table import LabelledTexts
 from nnjax.errors import UserError
@@ -15,8 +16,8 @@ def read_class_folders(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
       UserError: a class has no files, or a file no text.
     """
     texts, labels = [], []
-    for place in subfolders(folder):
-        files = sorted(path for path in place.rglob("*.txt") if not path.name.startswith("."))
+    for place in visible_folders(folder):
+        files = [path for path in visible_files(place) if path.suffix == ".txt"]
         if not files:
             raise UserError(f"{place} holds no texts, files with the ending .txt")
         for path in files:
@@ -37,7 +38,7 @@ def read_class_files(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
     """
     named: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix and not path.name.startswith("."):
+        if path.is_file() and path.suffix and not is_hidden(path.name):
             named[path.stem].append(path)
     groups = [paths for paths in named.values() if len(paths) > 1]
     if len(groups) != 1:
@@ -54,10 +55,3 @@ def read_class_files(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
         texts += lines
         labels += [path.suffix[1:]] * len(lines)
     return LabelledTexts(texts, labels)
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted, without hidden ones."""
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import SPLITS, Batch, Dataset
+from nnjax.data.directory import visible_folders
 from nnjax.data.labels import check_distinct
+from nnjax.data.splits import warn_of_missing_classes
 from nnjax.data.text.buckets import Bucketed
 from nnjax.data.text.files import read_lines
-from nnjax.data.text.folder import read_class_files, read_class_folders, subfolders
+from nnjax.data.text.folder import read_class_files, read_class_folders
 from nnjax.data.text.padding import encode_padded, longest, objects
 from nnjax.data.text.sequences import Sequences
 from nnjax.data.text.table import TAB_ENDINGS, LabelledTexts, read_table
@@ -82,6 +84,7 @@ class LabelledText(Sequences):
                 for name, texts in found.items()
             }
         )
+        warn_of_missing_classes(splits, classes)
         return self._encoded(splits, classes)
 
     def _read(self, path: Path) -> tuple[dict[str, LabelledTexts], tuple[str, ...] | None]:
@@ -129,7 +132,7 @@ class LabelledText(Sequences):
         return read_table(path, self.label, self.text, self.delimiter, self.encoding, header)
 
     def _folder(self, folder: Path) -> LabelledTexts:
-        read = read_class_folders if subfolders(folder) else read_class_files
+        read = read_class_folders if visible_folders(folder) else read_class_files
         return read(folder, self.encoding)
 
     def _encoded(self, splits: Mapping[str, Batch], classes: tuple[str, ...]) -> Dataset | Bucketed:

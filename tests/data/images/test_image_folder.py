@@ -68,6 +68,42 @@ def test_folders_of_splits(tmp_path, validation):
     assert data.classes == ("ant", "bee")
 
 
+def test_part_of_a_folder_of_a_split_holds_every_class(tmp_path):
+    for split, count in (("train", 3), ("val", 6), ("test", 6)):
+        for name in ("ant", "bee"):
+            for index in range(count):
+                save(tmp_path / split / name / f"{index}.png", value=index)
+    for stream in (False, True):
+        source = ImageFolder(tmp_path, validation=4, test=2, stream=stream)
+        data = source.load()
+        for name, shares in (("validation", [2, 2]), ("test", [1, 1])):
+            (batch,) = data.batches(name, data.size(name))
+            assert np.bincount(batch["targets"]).tolist() == shares
+            assert source.spec().size(name) == sum(shares)
+
+
+def test_hidden_files_and_copies_are_left_out_at_every_depth(folder):
+    seen = ImageFolder(folder, test=0).load().size("train")
+    image = (folder / "ant" / "1.png").read_bytes()
+    for name in ["ant/.ipynb_checkpoints/1-checkpoint.png", "ant/sub/.trash/1.png",
+                 "bee/__MACOSX/1.png", "bee/._1.png", "cow/~old~/1.png", "__MACOSX/ant/1.png",
+                 ".ipynb_checkpoints/1.png", "lost+found/1.png"]:  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(image)
+    (folder / "cow" / "Thumbs.db").write_bytes(b"")
+    data = ImageFolder(folder, test=0).load()
+    assert (data.size("train"), data.classes) == (seen, ("ant", "bee", "cow"))
+
+
+def test_an_image_that_is_in_two_splits_is_said(tmp_path, capsys):
+    for split, values in (("train", (1, 2)), ("test", (2, 3))):
+        for name, more in (("ant", 0), ("bee", 100)):
+            for value in values:
+                save(tmp_path / split / name / f"{value}.png", value=value + more)
+    ImageFolder(tmp_path).load()
+    assert "2 of the 4 examples of the test split are training" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_specification_agrees_with_the_data(folder, channels):
     for options in ({}, {"size": (4, 5)}, {"size": (4, 4), "stream": True, "validation": 1}):
