@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Stream
-from nnjax.errors import UserError
-from nnjax.runs.run import CONFIG, Run
+from nnjax.errors import UserError, warn
+from nnjax.runs.run import CONFIG, CONFIG_FILE, Run
 from nnjax.training.experiment import Experiment, check_data
 
 
@@ -42,13 +42,19 @@ class Opened(NamedTuple):
         return f" ({relative[0]} was meant from {began}, where the run began: call it from there)"
 
 
-def open_run(directory: Path) -> Opened:
+def open_run(directory: Path, *, trust: bool = False) -> Opened:
     """Opens a run directory and reads its configuration back.
 
+    Args:
+      directory: of the run.
+      trust: whether its ``config.py``, and modules that it names, may run although this user did
+        not make the run on this machine.
+
     Raises:
-      UserError: there is no run there, or its files are damaged.
+      UserError: there is no run there, its files are damaged, or its code may not run.
     """
-    run = Run.open(directory)
+    run = Run.open(directory, trust=trust)
+    run.check_trust()
     # A config file may define classes that the configuration names, and a `main` of its own.
     module = _config_module(run)
     modules = {module.__name__: module} if module else {}
@@ -59,6 +65,8 @@ def _config_module(run: Run) -> ModuleType | None:
     """The config file as it was when the run was made; nnjax's own as it is now, if still there."""
     if run.config_file:
         return files.load(run.config_file, _original(run, run.config_file))
+    if (run.directory / CONFIG_FILE).exists():
+        warn(f"{run.directory / CONFIG_FILE} is ignored: the run was made without it")
     built_in = files.config_files().get(run.name)
     return files.load(built_in) if built_in else None
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from nnjax.cli import files
-from nnjax.errors import UserError
+from nnjax.errors import UserError, choose
 
 RECORD = "script.json"
 
@@ -101,12 +101,15 @@ def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
     """The module whose ``main`` runs the experiment: the config file itself where it has one.
 
     Raises:
-      UserError: that ``main`` does not take what it is called with.
+      UserError: that ``main`` does not take what it is called with, or the experiment names no
+        script of ``experiments/``.
     """
     if module is not None and hasattr(module, "main"):
         _check_main(module)
         return module
-    return files.load(files.folder("experiments") / f"{experiment.script}.py")
+    # Only nnjax's own: a config.json that somebody sent must not choose the file that runs.
+    scripts = {file.stem: file for file in files.folder("experiments").glob("*.py")}
+    return files.load(choose("experiment script", experiment.script, scripts))
 
 
 def _check_main(module: ModuleType) -> None:

@@ -44,14 +44,16 @@ def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int
 
 def resume(directory: SweepDirectory, *, quiet: bool) -> int:
     """Goes on with a sweep from wherever it stands."""
+    directory.check_trust()
     compilation_cache.enable()
     return carry_through(directory, _read(directory, quiet=quiet))
 
 
-def join(path: Path) -> int:
+def join(path: Path, *, trust: bool = False) -> int:
     """Works on a sweep that another process conducts, until no trial is waiting."""
+    directory = SweepDirectory.open(path, trust=trust)
+    directory.check_trust()
     compilation_cache.enable()
-    directory = SweepDirectory.open(path)
     parsed = _read(directory, quiet=True)
     search, experiment = parsed.sweep.search, parsed.sweep.experiment
     objective = Objective.of(search.metric, experiment, specification(experiment.data))

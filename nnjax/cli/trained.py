@@ -27,15 +27,19 @@ class Trained(NamedTuple):
         return {"params": evaluation_params(self.learner, self.state)}
 
 
-def open_trained(directory: Path) -> Trained:
+def open_trained(directory: Path, *, trust: bool = False) -> Trained:
     """Opens a run and reads its best, else its newest parameters.
+
+    Args:
+      directory: of the run.
+      trust: as for :func:`nnjax.cli.runs.open_run`.
 
     Raises:
       UserError: there is no run, it has no checkpoint yet, or its files are damaged.
     """
     from nnjax.training.snapshot import read_trained
 
-    opened = open_run(directory)
+    opened = open_run(directory, trust=trust)
     # The data may be far away by now, and what its vocabulary was is all that is needed.
     data = opened.run.read_data() or opened.load_data()
     learner, state, _ = read_trained(opened.experiment, opened.run, data, warn)

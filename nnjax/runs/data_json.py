@@ -36,14 +36,21 @@ def to_json(data: Known) -> dict[str, Any]:
     }
 
 
-def from_json(saved: Mapping[str, Any]) -> Spec:
+def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
     """The specification that :func:`to_json` described.
+
+    Args:
+      saved: the dictionary.
+      trust: as in :func:`nnjax.runs.config_json.from_json`.
 
     Raises:
       UserError: something is missing from it, or no description of data.
     """
     try:
-        options = {name: saved[name] and config_json.from_json(saved[name]) for name in OPTIONS}
+        options = {
+            name: saved[name] and config_json.from_json(saved[name], trust=trust)
+            for name in OPTIONS
+        }
         classes = saved["classes"]
         return Spec(
             stored={name: _struct(value) for name, value in saved["stored"].items()},

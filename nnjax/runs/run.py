@@ -27,7 +27,7 @@ from typing import Any, Literal
 from nnjax.data.dataset import Dataset, Spec, Stream
 from nnjax.distributed import collectives
 from nnjax.errors import UserError
-from nnjax.runs import config_json, data_json, environment, json_files
+from nnjax.runs import config_json, data_json, environment, json_files, own_code, trust
 from nnjax.runs.json_lines import JsonLines
 
 Status = Literal["running", "finished", "interrupted", "failed", "diverged", "waiting", "pruned"]
@@ -58,6 +58,7 @@ class Run:
         """Takes a directory that is a run already; see ``create`` and ``open``."""
         self.directory = directory
         self.name = name
+        self._trust = False
         self.checkpoints, self.figures, self.tensorboard = (directory / f for f in FOLDERS)
         self._metrics = JsonLines(directory / "metrics.jsonl")
         self._timings = JsonLines(directory / "timings.jsonl")
@@ -132,6 +133,7 @@ class Run:
     ) -> None:
         """Fills the new directory."""
         source = original or config_file
+        recorded = source and str(Path(source).absolute())
         with json_files.disk_errors(self.directory):
             for folder in (self.checkpoints, self.figures, self.tensorboard):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,8 @@ class Run:
         described = {
             "name": self.name,
             "seed": getattr(getattr(config, "training", None), "seed", None),
-            "config_file": source and Path(source).absolute(),
+            "config_file": recorded,
+            own_code.SIGNATURE: own_code.sign(copied, recorded, data),
             **environment.describe(),
         }
         json_files.write(self.directory / ENVIRONMENT, described)
@@ -150,17 +153,25 @@ class Run:
         json_files.write(self.directory / CONFIG, data)
 
     @classmethod
-    def open(cls, directory: Path) -> "Run":
+    def open(cls, directory: Path, *, trust: bool = False) -> "Run":
         """Opens a run by its directory, by a path inside it, or by ``runs/<name>``: the newest.
+
+        Args:
+          directory: the path.
+          trust: whether the code that the run needs may run although this user did not make the
+            run on this machine.
 
         Raises:
           UserError: there is no run.
         """
         if not collectives.several():
-            return cls._open(Path(directory))
-        found = collectives.by_first(lambda: str(_find(Path(directory)).absolute()))
-        kind = cls if collectives.is_first() else Followed
-        return collectives.together(lambda: kind._open(Path(found)))
+            run = cls._open(Path(directory))
+        else:
+            found = collectives.by_first(lambda: str(_find(Path(directory)).absolute()))
+            kind = cls if collectives.is_first() else Followed
+            run = collectives.together(lambda: kind._open(Path(found)))
+        run._trust = trust
+        return run
 
     @classmethod
     def _open(cls, directory: Path) -> "Run":
@@ -168,19 +179,35 @@ class Run:
         name = json_files.read_or_nothing(directory / ENVIRONMENT).get("name")
         return cls(directory, name or directory.absolute().parent.name)
 
+    def check_trust(self) -> None:
+        """Checks that the code which the run needs may run.
+
+        Raises:
+          UserError: this user did not make the run on this machine, and did not say ``trust``.
+        """
+        saved = json_files.read(self.directory / CONFIG)
+        self._check_code(saved, own_code.describe(self.config_file, config_json.own_names(saved)))
+
+    def _check_code(self, saved: Any, code: list[str]) -> None:
+        is_ours = own_code.is_signed(self.config_file, self.environment, saved)
+        trust.check(self.directory, code, is_ours=is_ours, trust=self._trust)
+
     def read_config(self, modules: Mapping[str, ModuleType] | None = None) -> Any:
         """The config that the run was made with.
 
         Args:
-          modules: as in :func:`nnjax.runs.config_json.from_json`.
+          modules: modules already loaded, by name, for classes and functions of the user's own.
 
         Raises:
-          UserError: it is damaged, or names classes that are not there.
+          UserError: the config is damaged, or names classes that are not there; or it names classes
+            of other modules, and this user did not make the run on this machine.
         """
         path = self.directory / CONFIG
-        saved = json_files.read(path)
+        saved, modules = json_files.read(path), modules or {}
         try:
-            return config_json.from_json(saved, modules)
+            missing = config_json.own_names(saved, modules)
+            self._check_code(saved, own_code.describe(None, missing))
+            return config_json.from_json(saved, modules, trust=bool(missing))
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
@@ -188,7 +215,10 @@ class Run:
     def config_file(self) -> Path | None:
         """The run's copy of the user's own config file; None where nnjax's own was used."""
         path = self.directory / CONFIG_FILE
-        return path if path.is_file() else None
+        environment = self.environment
+        # A file that was put into a run of nnjax's own experiments later does not belong to it.
+        belongs = not environment or environment.get("config_file") is not None
+        return path if belongs and path.is_file() else None
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -205,7 +235,7 @@ class Run:
         """
         saved = self.read_data()
         if saved is None:
-            json_files.write(self.directory / DATA, data_json.to_json(data))
+            json_files.write(self.directory / DATA, own_code.signed_data(data_json.to_json(data)))
         else:
             data_json.check_same(saved, data, sizes=True)
 
@@ -224,7 +254,8 @@ class Run:
         except UserError as error:
             raise UserError(f"{error}; {remedy}") from error
         try:
-            return data_json.from_json(saved)
+            trusts = self._trust or own_code.is_signed_data(saved)
+            return data_json.from_json(saved, trust=trusts)
         except UserError as error:
             raise UserError(f"{path}: {error}; {remedy}") from error
 

@@ -71,7 +71,7 @@ def check(directory: Path, code: Sequence[str], *, is_ours: bool, trust: bool) -
 
     Args:
       directory: of the run or the sweep.
-      code: what would run, each in a few words, as in "its config.py"; nothing for mere data.
+      code: what opening it would do, as in "run its config.py"; nothing for mere data.
       is_ours: whether the code is signed.
       trust: whether the user said ``--trust``.
 
@@ -82,14 +82,14 @@ def check(directory: Path, code: Sequence[str], *, is_ours: bool, trust: bool) -
       >>> from pathlib import Path
       >>> from nnjax.runs import trust
       >>> trust.check(Path("runs/x"), [], is_ours=False, trust=False)
-      >>> trust.check(Path("runs/x"), ["its config.py"], is_ours=False, trust=False)
+      >>> trust.check(Path("runs/x"), ["run its config.py"], is_ours=False, trust=False)
       Traceback (most recent call last):
-      nnjax.errors.UserError: runs/x would run its config.py, which you did not make ...
+      nnjax.errors.UserError: runs/x would run its config.py, and you did not make that ...
     """
     if code and not is_ours and not trust:
         raise UserError(
-            f"{directory} would run {' and '.join(code)}, which you did not make on this machine "
-            "as it is there; read it, then add --trust (trust=True in Python) if you trust it"
+            f"{directory} would {' and '.join(code)}, and you did not make that on this machine "
+            "as it is now; read it, then add --trust (trust=True in Python) if you trust it"
         )
 
 

@@ -152,7 +152,7 @@ def same_parameters():
 
         states = []
         for directory in (one, other):
-            opened = open_run(directory)
+            opened = open_run(directory, trust=True)
             states.append(read_trained(opened.experiment, opened.run, opened.load_data())[1:])
         (state, step), (other_state, other_step) = states
         assert step == other_step

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,8 +39,12 @@ class Layer(nn.Module):
     width: int = 2
 
 
+HERE = {__name__: sys.modules[__name__]}
+"""Where the classes of this file are."""
+
+
 def through_text(config):
-    return from_json(json.loads(json.dumps(to_json(config), allow_nan=False)))
+    return from_json(json.loads(json.dumps(to_json(config), allow_nan=False)), HERE)
 
 
 def test_an_experiment_comes_back():
@@ -111,7 +116,7 @@ def test_numpy_numbers_are_numbers():
 def test_missing_fields_take_their_defaults():
     data = to_json(Anything(1, other=9))
     del data["other"]
-    assert from_json(data) == Anything(1, other=3)
+    assert from_json(data, HERE) == Anything(1, other=3)
 
 
 def test_classes_of_a_file_that_cannot_be_imported():
@@ -119,8 +124,10 @@ def test_classes_of_a_file_that_cannot_be_imported():
     module.Anything = Anything
     data = {"class": "nnjax_file_nowhere.Anything", "value": 1}
     assert from_json(data, {"nnjax_file_nowhere": module}) == Anything(1)
-    with pytest.raises(UserError, match="its module cannot be imported from here"):
+    with pytest.raises(UserError, match="it is none of nnjax's own"):
         from_json(data)
+    with pytest.raises(UserError, match="its module cannot be imported from here"):
+        from_json(data, trust=True)
 
 
 @pytest.mark.parametrize("value", [print, {1: 2}, {1, 2}, object(), np.zeros(2), 1j, b"x"])
@@ -147,7 +154,7 @@ def test_a_class_inside_a_function():
         ({"class": "os.system"}, "unknown class 'os.system'"),
         ({"class": "builtins.print"}, "unknown class 'builtins.print'"),
         ({"class": "pathlib.Path"}, "unknown class 'pathlib.Path'"),
-        ({"class": "nosuch.Thing"}, "its module cannot be imported from here"),
+        ({"class": "nosuch.Thing"}, "it is none of nnjax's own"),
         ({"class": "nnjax.models.dense.mlp.MLPP"}, "did you mean 'MLP'?"),
         ({"class": "nnjax.models.dense.mlp.MLP", "feature": []}, "did you mean 'features'?"),
         ({"class": "nnjax.models.dense.mlp.MLP", "features": {"odd": 1}}, "cannot hold {'odd': 1}"),

@@ -82,11 +82,11 @@ def test_the_folder_follows_the_xdg_specification(monkeypatch, tmp_path):
 def test_code_of_others_asks_for_trust():
     check = trust.check
     check(Path("runs/x"), [], is_ours=False, trust=False)
-    check(Path("runs/x"), ["its config.py"], is_ours=True, trust=False)
-    check(Path("runs/x"), ["its config.py"], is_ours=False, trust=True)
+    check(Path("runs/x"), ["run its config.py"], is_ours=True, trust=False)
+    check(Path("runs/x"), ["run its config.py"], is_ours=False, trust=True)
     with pytest.raises(UserError) as raised:
-        check(Path("runs/x"), ["its config.py", "its sampler"], is_ours=False, trust=False)
+        check(Path("runs/x"), ["run its config.py", "load its sampler"], is_ours=False, trust=False)
     assert str(raised.value) == (
-        "runs/x would run its config.py and its sampler, which you did not make on this machine "
-        "as it is there; read it, then add --trust (trust=True in Python) if you trust it"
+        "runs/x would run its config.py and load its sampler, and you did not make that on this "
+        "machine as it is now; read it, then add --trust (trust=True in Python) if you trust it"
     )

@@ -17,15 +17,16 @@ BATCH = 64
 """Texts classified at once."""
 
 
-def classify(run: Annotated[Path, tyro.conf.Positional]) -> None:
+def classify(run: Annotated[Path, tyro.conf.Positional], trust: bool = False) -> None:
     """Classifies standard input, a text a line, by a trained model of texts.
 
     Prints the class, its probability and the text, with tabs between; of a tagger word/tag pairs.
 
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
+      trust: run the code that came with the run, also where somebody else made it.
     """
-    trained = open_trained(run)
+    trained = open_trained(run, trust=trust)
     data = trained.data
     if data.vocabulary is None or data.classes is None:
         raise UserError(

@@ -18,17 +18,20 @@ FACTS = ("status", "parameters", "steps", "seconds", "examples_per_second")
 
 
 def compare(
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional], figure: Path | None = None
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    figure: Path | None = None,
+    trust: bool = False,
 ) -> None:
     """Prints the results of several runs and the options in which they differ.
 
     Args:
       runs: run directories, or runs/NAME for the newest run of that name.
       figure: also draw the learning curves of all of them into this file, such as compare.png.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     if not runs:
         raise UserError("give the runs to compare, as in: nnjax compare runs/cnn1 runs/cnn2")
-    opened = [open_run(directory) for directory in runs]
+    opened = [open_run(directory, trust=trust) for directory in runs]
     labels = _labels(opened)
     console = Console()
     console.print(_table(opened, labels, console.width))

@@ -20,11 +20,12 @@ ROUNDING = 1e-4
 """Relative: what sums of float32 in another order may differ by."""
 
 
-def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
+def evaluate(run: Annotated[Path, tyro.conf.Positional], trust: bool = False) -> None:
     """Measures a trained run on every split of its data, every example counted once.
 
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     from nnjax.data.dataset import SPLITS
     from nnjax.distributed.devices import make_mesh
@@ -32,7 +33,7 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional]) -> None:
     from nnjax.training.snapshot import read_trained
 
     console = Console()
-    opened = open_run(run)
+    opened = open_run(run, trust=trust)
     data = opened.load_data()
     learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     evaluator = Evaluator(learner, data, make_mesh(1))

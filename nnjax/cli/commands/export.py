@@ -12,7 +12,10 @@ from nnjax.errors import warn
 
 
 def export(
-    run: Annotated[Path, tyro.conf.Positional], to: Path | None = None, overwrite: bool = False
+    run: Annotated[Path, tyro.conf.Positional],
+    to: Path | None = None,
+    overwrite: bool = False,
+    trust: bool = False,
 ) -> None:
     """Writes a trained model as safetensors and StableHLO, and checks that both reload.
 
@@ -20,12 +23,13 @@ def export(
       run: the run directory, or runs/NAME for the newest run of that name.
       to: the folder to write into; by default `export` inside the run directory.
       overwrite: replace the files of an earlier export.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     from nnjax.export import export as write
     from nnjax.training.snapshot import read_trained
 
     console = Console()
-    opened = open_run(run)
+    opened = open_run(run, trust=trust)
     data = opened.load_data()
     learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     folder = to or opened.run.directory / "export"

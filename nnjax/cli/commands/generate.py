@@ -25,6 +25,7 @@ def generate(
     top_p: float | None = None,
     samples: int = 1,
     seed: int = 0,
+    trust: bool = False,
 ) -> None:
     """Continues a text with a trained language model; one text appears as it is written.
 
@@ -38,12 +39,13 @@ def generate(
       top_p: draw from the fewest likeliest words that together have this probability.
       samples: how many texts to write.
       seed: of the draws; the same seed writes the same text.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     from nnjax import generation
 
     check_number("number of samples", samples, at_least=1)
     sampling = generation.Sampling(temperature, top_k, top_p)
-    trained = open_trained(run)
+    trained = open_trained(run, trust=trust)
     vocabulary = language_of(trained)
     ids = vocabulary.encode_text(prompt).tolist()
     began = time.perf_counter()

@@ -16,7 +16,10 @@ from nnjax.sweeps.record.directory import SweepDirectory, is_sweep
 
 
 def resume(
-    run: Annotated[Path, tyro.conf.Positional], quiet: bool = False, devices: int | None = None
+    run: Annotated[Path, tyro.conf.Positional],
+    quiet: bool = False,
+    devices: int | None = None,
+    trust: bool = False,
 ) -> None:
     """Goes on with a run that was stopped, from its newest checkpoint, or with a whole sweep.
 
@@ -30,15 +33,16 @@ def resume(
       run: the run directory, or runs/NAME for the newest run of that name; or that of a sweep.
       quiet: show nothing but errors and the last table.
       devices: go on with so many devices, 0 for all there are; None takes as many as before.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     if is_sweep(run):
         if devices is not None:
             raise UserError(
                 f"{run} is a sweep, each trial of which has a device: leave --devices out"
             )
-        sweep_run.resume(SweepDirectory.open(run), quiet=quiet)
+        sweep_run.resume(SweepDirectory.open(run, trust=trust), quiet=quiet)
         return
-    opened = open_run(run)
+    opened = open_run(run, trust=trust)
     if opened.run.status == "finished" and has_ended(opened.run):
         raise UserError(
             f"run {opened.run.directory} is finished; 'nnjax evaluate' measures it again, "

@@ -46,9 +46,10 @@ def run(arguments: list[str]) -> int:
 
 def _join(arguments: list[str]) -> int:
     """Works on a sweep that was begun elsewhere, until no trial is waiting."""
-    if len(arguments) != 1:
+    trust, rest = "--trust" in arguments, [word for word in arguments if word != "--trust"]
+    if len(rest) != 1:
         raise UserError("--join takes the directory of a sweep, as in: nnjax sweep --join DIR")
     sweep_devices.take_device()
     from nnjax.cli import sweep_run
 
-    return sweep_run.join(Path(arguments[0]))
+    return sweep_run.join(Path(rest[0]), trust=trust)

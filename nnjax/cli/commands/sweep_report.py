@@ -29,6 +29,7 @@ def sweep_report(
     csv: Path | None = None,
     figures: Path | None = None,
     top: int = report.SHOWN,
+    trust: bool = False,
 ) -> None:
     """Prints and draws the results of a sweep, and the command that trains its winner again.
 
@@ -37,10 +38,12 @@ def sweep_report(
       csv: the file for all results, a line for each trial; by default SWEEP/report/results.csv.
       figures: the folder for the figures; by default SWEEP/report/figures.
       top: rows of a table.
+      trust: run the code that came with the sweep, also where somebody else made it.
     """
     if top < 1:
         raise UserError(f"--top must be at least 1, not {top}")
-    directory = SweepDirectory.open(sweep)
+    directory = SweepDirectory.open(sweep, trust=trust)
+    directory.check_trust()
     study, search = open_study(directory)
     found = report.results(directory, study)
     if not any(one.state == "complete" for one in found):

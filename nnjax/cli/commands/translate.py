@@ -19,6 +19,7 @@ def translate(
     length_penalty: float = 0.6,
     length: int = 100,
     attention: Path | None = None,
+    trust: bool = False,
 ) -> None:
     """Translates standard input, a sentence a line, by a trained encoder-decoder.
 
@@ -28,10 +29,11 @@ def translate(
       length_penalty: 0 prefers short translations, 1 nearly compares means over the words.
       length: the most words of a translation.
       attention: a folder to draw into, for each sentence, which words were attended to.
+      trust: run the code that came with the run, also where somebody else made it.
     """
     from nnjax.generation.translation import translate_to_ids
 
-    trained = open_trained(run)
+    trained = open_trained(run, trust=trust)
     check_encoder_decoder(trained)
     if attention is not None and getattr(trained.learner.model, "attention", "none") == "none":
         raise UserError(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.errors import UserError
-from nnjax.runs import json_files
+from nnjax.runs import json_files, trust
 from nnjax.runs.run import Run, Status
 from nnjax.sweeps.plan.plan import Program
 from nnjax.training.experiment import Experiment
@@ -32,6 +32,9 @@ from nnjax.training.interruption import Interrupted
 SETTINGS = "sweep.json"
 CONFIG_FILE = "config.py"
 PROGRAMS = "programs.json"
+SIGNATURE = "signature"
+
+PURPOSE = "sweep"
 
 SECONDS_BETWEEN_BEATS = 30.0
 SECONDS_TO_DEATH = 300.0
@@ -46,9 +49,9 @@ class SweepDirectory:
       settings: what ``sweep.json`` holds.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any]):
+    def __init__(self, directory: Path, settings: Mapping[str, Any], *, trust: bool = False):
         """Takes a directory that is a sweep already; see ``create`` and ``open``."""
-        self.directory, self.settings = directory, settings
+        self.directory, self.settings, self._trust = directory, settings, trust
 
     @classmethod
     def create(
@@ -87,8 +90,8 @@ class SweepDirectory:
             json_files.replace(directory / CONFIG_FILE, copied)
         # A storage may hold the studies of many sweeps.
         study = f"{directory.absolute().name}-{secrets.token_hex(6)}"
-        json_files.write(directory / SETTINGS, {**settings, "study": study})
-        return cls.open(directory)
+        _write_settings(directory, {**settings, "study": study})
+        return cls.open(directory, trust=True)
 
     def _again(self, settings: Mapping[str, Any], config_file: Path | None) -> "SweepDirectory":
         """The same sweep, asked for once more, as it is to be carried through from now on."""
@@ -100,8 +103,8 @@ class SweepDirectory:
             )
         if self.settings.get("words") != settings.get("words"):
             # Workers of their own read them.
-            json_files.write(self.directory / SETTINGS, {**self.settings, **settings})
-        return type(self).open(self.directory)
+            _write_settings(self.directory, {**self.settings, **settings})
+        return type(self).open(self.directory, trust=self._trust)
 
     def _is_copy(self, config_file: Path | None) -> bool:
         """Whether the sweep was made with this file of the user's own, or with none."""
@@ -137,8 +140,13 @@ class SweepDirectory:
             raise
 
     @classmethod
-    def open(cls, directory: Path) -> "SweepDirectory":
+    def open(cls, directory: Path, *, trust: bool = False) -> "SweepDirectory":
         """Opens a sweep by its directory, or by ``sweeps/<name>``: the newest.
+
+        Args:
+          directory: the path.
+          trust: whether the code that the sweep needs may run although this user did not make the
+            sweep on this machine.
 
         Raises:
           UserError: there is none, or it is damaged.
@@ -148,7 +156,8 @@ class SweepDirectory:
             if newest is None:
                 raise UserError(f"{directory} is no sweep: it has no {SETTINGS}")
             directory = newest.parent
-        return cls(Path(directory), json_files.read(Path(directory) / SETTINGS))
+        settings = json_files.read(Path(directory) / SETTINGS)
+        return cls(Path(directory), settings, trust=trust)
 
     @property
     def name(self) -> str:
@@ -160,6 +169,29 @@ class SweepDirectory:
         """The sweep's copy of the user's own config file; None where nnjax's own was used."""
         path = self.directory / CONFIG_FILE
         return path if path.is_file() else None
+
+    def check_trust(self) -> None:
+        """Checks that the code which the sweep needs may run.
+
+        Raises:
+          UserError: this user did not make the sweep on this machine, and did not say ``trust``.
+        """
+        trust.check(self.directory, self._code(), is_ours=self.is_ours(), trust=self._trust)
+
+    def is_ours(self) -> bool:
+        """Whether this user made the sweep, with these settings and this file, on this machine."""
+        statement = _statement(self.directory, self.settings)
+        return trust.is_signed(PURPOSE, statement, self.settings.get(SIGNATURE))
+
+    def _code(self) -> list[str]:
+        """What going on with the sweep would do that needs trust, in words."""
+        code = ["run its config.py"] if self.config_file else []
+        if storage := _storage_of(self.settings):
+            code.append(f"use the storage {storage}")
+        words = self.settings.get("words")
+        if isinstance(words, list) and any("ray" in str(word) for word in words):
+            code.append("use the Ray cluster that it names")
+        return code
 
     @property
     def command_line(self) -> list[str]:
@@ -206,7 +238,7 @@ class SweepDirectory:
 
     def open_trial(self, number: int) -> Run:
         """The run of a trial."""
-        return Run.open(self.trial(number))
+        return Run.open(self.trial(number), trust=self._trust)
 
     # Programs
 
@@ -289,9 +321,31 @@ class SweepDirectory:
         return self.directory / "workers" / f"{name}.lock"
 
 
+def _write_settings(directory: Path, settings: Mapping[str, Any]) -> None:
+    """Writes and signs ``sweep.json``."""
+    settings = json_files.plain(settings)
+    signature = trust.sign(PURPOSE, _statement(directory, settings))
+    json_files.write(directory / SETTINGS, {**settings, SIGNATURE: signature})
+
+
+def _statement(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is signed: the settings decide which code runs, as the config file does."""
+    file = directory / CONFIG_FILE
+    return {
+        "config.py": trust.hash_of(file.read_bytes() if file.is_file() else None),
+        "settings": {name: value for name, value in settings.items() if name != SIGNATURE},
+    }
+
+
+def _storage_of(settings: Mapping[str, Any]) -> Any:
+    search = settings.get("search")
+    return search.get("storage") if isinstance(search, dict) else None
+
+
 def _defining(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What makes two sweeps the same: not the words, which also say how many workers there are."""
-    return {name: value for name, value in settings.items() if name not in ("words", "study")}
+    others = ("words", "study", SIGNATURE)
+    return {name: value for name, value in settings.items() if name not in others}
 
 
 def _age(file: Path) -> int:

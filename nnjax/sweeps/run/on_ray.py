@@ -113,7 +113,8 @@ def _connect(address: str | None) -> Any:
 
 def _join(directory: str) -> tuple[int, str]:
     """Works on a sweep in a process of its own; returns its exit status and last words."""
-    words = [sys.executable, "-m", "nnjax", "sweep", "--join", directory]
+    # This process has checked whether the code of the sweep may run.
+    words = [sys.executable, "-m", "nnjax", "sweep", "--join", directory, "--trust"]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         words, stdout=pipe, stderr=pipe, text=True, env=processes.environment(os.environ)

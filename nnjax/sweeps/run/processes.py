@@ -92,7 +92,15 @@ class Workers:
         own = {**shared, **self._environments[seat]}
         with open(self._log(seat), "ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "nnjax", "sweep", "--join", str(self._directory.directory)],
+                [
+                    sys.executable,
+                    "-m",
+                    "nnjax",
+                    "sweep",
+                    "--join",
+                    str(self._directory.directory),
+                    "--trust",
+                ],
                 env={**environment(self._environments[seat]), **own},
                 stdout=log,
                 stderr=log,

@@ -58,6 +58,7 @@ def _carry_through(sweep: Sweep, directory: SweepDirectory, spread: int) -> Swep
         directory.directory, sweep.search, name=directory.study, maximize=objective.maximize
     )
     mesh = devices.make_mesh(spread)
-    worker = Worker(directory, study, sweep.search, objective, mesh)
+    modules = config_json.modules_of(sweep.experiment)
+    worker = Worker(directory, study, sweep.search, objective, mesh, modules=modules)
     conduct(sweep, directory, study, Planner(load_data), worker.work)
     return Swept(directory, study, objective)
