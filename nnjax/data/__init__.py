@@ -27,6 +27,7 @@ from nnjax.data.text.text import Recipes, Text
 from nnjax.data.text.windows import Windows
 from nnjax.data.tfds import Tfds
 from nnjax.data.vocabulary import Vocabulary
+from nnjax.data.words import Tokeniser
 
 NAMES = {
     "adding": Adding,
@@ -89,6 +90,7 @@ __all__ = [
     "TaggedText",
     "Text",
     "Tfds",
+    "Tokeniser",
     "Vocabulary",
     "Windows",
     "conform",

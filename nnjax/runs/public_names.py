@@ -34,13 +34,13 @@ PACKAGES = (
 )
 """Where nnjax's own classes and functions are public."""
 
-LIBRARIES = ("optax", "optax.losses", "jax.nn", "jax.numpy", "flax.linen")
-"""Libraries whose public classes and functions a record may name."""
+LIBRARIES = ("optax.losses", "optax", "jax.numpy", "jax.nn", "flax.linen")
+"""Libraries whose public classes and functions a record may name; the first that has one counts."""
 
 EXCLUDED = {"jax.numpy": ("fromfile", "load", "printoptions", "save", "savez", "set_printoptions")}
 """Functions that touch files, or settings of the whole process."""
 
-TABLE = sorted((*PACKAGES, *LIBRARIES), key=len)
+TABLE = (*sorted(PACKAGES, key=len), *LIBRARIES)
 
 FILE_PREFIX = "nnjax_file_"
 """The modules of config files have names that begin so."""
@@ -85,7 +85,7 @@ def find(path: str) -> Any:
       True
     """
     name = path.rpartition(".")[2]
-    for package in reversed(TABLE):
+    for package in sorted(TABLE, key=len, reverse=True):
         if path.startswith(f"{package}."):
             found = _public(importlib.import_module(package), name)
             if found is not None:
@@ -162,7 +162,7 @@ def _public(module: ModuleType, name: str) -> Any:
 
 def _attribute(module: ModuleType, path: str) -> Any:
     """What a user's module holds; None for what it imported of the standard library."""
-    found: Any = module
+    found: Any = None if path in EXCLUDED.get(module.__name__, ()) else module
     for name in path.split("."):
         found = getattr(found, name, None)
         origin = getattr(found, "__module__", None) or ""
