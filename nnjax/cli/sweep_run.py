@@ -138,7 +138,7 @@ def make_worker(
     return Worker(
         directory,
         study,
-        sweep.search,
+        sweep,
         objective,
         devices.make_mesh(parsed.options.spread),
         modules={module.__name__: module},

@@ -10,7 +10,7 @@ from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
 from nnjax.runs.run import Run
-from nnjax.sweeps.run import run_sweep
+from nnjax.sweeps import run_sweep
 from nnjax.training import Experiment, Training, fit
 
 

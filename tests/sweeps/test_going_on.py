@@ -37,7 +37,7 @@ def test_a_sweep_is_done_when_those_who_joined_are(quick, ended):
         time.sleep(1.5)
         Study(ended.directory.directory, Search()).complete(2, 0.5)
 
-    with ended.directory.working() as name:
+    with ended.directory.locks.working() as name:
         assert len(ended.study.claim(0, 1, name)) == 1
         other = threading.Thread(target=train, args=(name,))
         other.start()

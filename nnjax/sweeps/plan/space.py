@@ -1,5 +1,6 @@
 """Search spaces: which values the fields of an experiment take in a sweep."""
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,9 @@ from nnjax.errors import UserError
 Scale = Literal["linear", "log"]
 Label = str | int | float | bool | None
 """A value as it is shown and stored: a number or a word."""
+
+SHARE_OF_GAP = 0.001
+"""By this share of the distance to its neighbours a point of a range may be rounded."""
 
 MOST = 10_000
 """Points of a grid, and of each of its dimensions, at most: each is a trial with a directory."""
@@ -66,29 +70,43 @@ class Range:
             raise UserError(f"the range {self.low}..{self.high} must go from a number to a larger")
         if self.scale == "log" and self.low <= 0:
             raise UserError(f"a log range begins above 0, not at {self.low}")
+        if self.integer and not (self.low == int(self.low) and self.high == int(self.high)):
+            raise UserError(f"a range of whole numbers has whole ends, not {self.low}..{self.high}")
         if self.count is not None and self.count < 2:
             raise UserError(f"a range has at least 2 points, both ends, not {self.count}")
         if self.count is not None and self.count > MOST:
             raise UserError(f"a range has at most {MOST:,} points, not {self.count:,}")
 
     def points(self) -> tuple[float, ...]:
-        """The points of a grid.
+        """The points of a grid: distinct, from end to end; fewer where an integer range has fewer.
 
         Raises:
-          UserError: their number was not given.
+          UserError: their number was not given, or floating point has fewer numbers in the range.
         """
         if self.count is None:
             raise UserError(
                 f"a grid over {self.low:g}..{self.high:g} needs the number of points, as in "
                 f"{self.scale}:{self.low:g}..{self.high:g}:5; or take a sampler: --sampler random"
             )
-        low, high = (math.log(end) if self.scale == "log" else end for end in (self.low, self.high))
-        inner = [low + (high - low) * i / (self.count - 1) for i in range(1, self.count - 1)]
+        points = [self.low, *map(self._between, range(1, self.count - 1)), self.high]
+        if self.integer:
+            return tuple(dict.fromkeys(map(round, points)))
+        # As few digits as show the points apart, so that each reads as a person would write it.
+        for digits in range(6, 18):
+            inner = [float(f"{point:.{digits}g}") for point in points[1:-1]]
+            if _are_alike([self.low, *inner, self.high], points):
+                return (self.low, *inner, self.high)
+        raise UserError(f"{self.low!r}..{self.high!r} has no {self.count} different numbers")
+
+    def _between(self, index: int) -> float:
+        """A point that is not at an end, before it is rounded."""
+        assert self.count is not None
+        share = index / (self.count - 1)
         if self.scale == "log":
-            inner = [math.exp(point) for point in inner]
-        # Six digits, so that a point reads as somebody would write it.
-        points = [self.low, *(float(f"{point:.6g}") for point in inner), self.high]
-        return tuple(dict.fromkeys(map(round, points))) if self.integer else tuple(points)
+            point = math.exp((1 - share) * math.log(self.low) + share * math.log(self.high))
+        else:
+            point = (1 - share) * self.low + share * self.high
+        return min(max(point, self.low), self.high)
 
     def value(self, label: Any) -> Any:
         """The number itself."""
@@ -109,6 +127,16 @@ Space = Mapping[str, Dimension]
 
 Suggest = Callable[[optuna.Trial], Mapping[str, Any]]
 """Draws the values of a trial by ``trial.suggest_float`` and its like; values by dotted path."""
+
+
+def _are_alike(rounded: Sequence[float], points: Sequence[float]) -> bool:
+    """Whether rounded points grow strictly and lie where the points lie, to a share of the gaps."""
+    grows = all(one < other for one, other in itertools.pairwise(rounded))
+    gaps = [other - one for one, other in itertools.pairwise(points)]
+    allowed = [SHARE_OF_GAP * min(pair) for pair in itertools.pairwise(gaps)]
+    moved = [abs(one - other) for one, other in zip(rounded, points, strict=True)][1:-1]
+    # An exact point has moved by 0, which is allowed however small the gap is.
+    return grows and all(one <= most for one, most in zip(moved, allowed, strict=True))
 
 
 def grid(space: Space) -> list[dict[str, Label]]:

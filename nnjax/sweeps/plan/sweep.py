@@ -1,6 +1,9 @@
 """What a sweep is: an experiment, the values of some of its fields, and how to search them."""
 
 import dataclasses
+import inspect
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -9,7 +12,7 @@ import numpy as np
 from nnjax import fields
 from nnjax.errors import UserError
 from nnjax.field_types import conform_value
-from nnjax.sweeps.plan.space import Dimension, Label, Suggest
+from nnjax.sweeps.plan.space import Dimension, Label, Suggest, Values
 from nnjax.training.experiment import Experiment
 
 Sampler = Literal["grid", "random", "tpe", "cmaes", "qmc", "gp"]
@@ -137,6 +140,9 @@ def _check_values(experiment: Experiment, path: str, values: Any) -> None:
         raise UserError(f"the values of {path} are given as several, not as {values!r}")
     for value in values:
         conform_value(experiment, path, value)
+    plain = [value for value in values if isinstance(value, str | int | float | None)]
+    if len(set(plain)) < len(plain):
+        raise UserError(f"the values of {path} name a value twice: {values!r}")
 
 
 def _fitting(experiment: Experiment, path: str, value: Any) -> Any:
@@ -148,11 +154,33 @@ def _fitting(experiment: Experiment, path: str, value: Any) -> Any:
 
 
 def _dimension(values: Any) -> Dimension:
+    """A range, or a list of values, as a dimension of a search space."""
     if hasattr(values, "distribution"):
         return values
-    from nnjax.sweeps.plan.space import Values
-
     values = [value.item() if isinstance(value, np.generic) else value for value in values]
-    plain = all(isinstance(value, str | int | float | bool | None) for value in values)
-    labels = tuple(values) if plain else tuple(str(value) for value in values)
-    return Values(labels, tuple(values))
+    is_plain = all(isinstance(value, str | int | float | None) for value in values)
+    labels = values if is_plain else _distinct([_text(value) for value in values])
+    return Values(tuple(labels), tuple(values))
+
+
+def _text(value: Any) -> str:
+    """A value as text: a function or class by its name, so that it is the same in every process."""
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return value.__name__
+    text = re.sub(r"<(?:class|function|built-in function) '?([\w.<>]+)'?[^<>]*>", r"\1", str(value))
+    return without_addresses(text)
+
+
+def without_addresses(text: str) -> str:
+    """A text, such as that of a function, without addresses in memory."""
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """The labels, each but the first of equal ones, as those of two lambdas, with a number."""
+    seen: Counter[str] = Counter()
+    found = []
+    for label in labels:
+        seen[label] += 1
+        found.append(f"{label} ({seen[label]})" if seen[label] > 1 else label)
+    return found

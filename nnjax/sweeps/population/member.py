@@ -94,6 +94,11 @@ class Member:
         return self._total - self.step
 
     @property
+    def evaluations(self) -> int:
+        """How many evaluations its updates contain, the one at its end included."""
+        return -(-self.step // self._every)
+
+    @property
     def is_due(self) -> bool:
         """Whether it is to be evaluated now."""
         return self.step % self._every == 0 or self.step == self._total

@@ -1,24 +1,22 @@
-"""The directory of a sweep: what is searched, the trials' runs, who works on them.
+"""The directory of a sweep.
 
 ``sweeps/<name>/<time>-<id>/`` holds
 
 * ``sweep.json``: the experiment, the space and the search, as they were asked for;
-* ``config.py``: the file they came from, where that is the user's own;
-* ``journal.log``: the record of the trials, Optuna's (unless another storage was named);
+* ``config.py``: the user's own config file, where the sweep came from one;
+* ``journal.log``: Optuna's record of the trials (unless another storage was named);
 * ``programs.json``: the plan: for each program what its trials have in common, and how many of
   them are trained at once;
 * ``trials/<number>/``: a run directory for each trial, as ``nnjax train`` makes them;
-* ``workers/``: a lock for each process that works on the sweep, held as long as it lives.
+* ``workers/``: a lock and a log for each process that works on the sweep.
 """
 
-import fcntl
-import os
 import secrets
+import shlex
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,32 +24,33 @@ from nnjax.errors import UserError
 from nnjax.runs import json_files, trust
 from nnjax.runs.run import Run, Status
 from nnjax.sweeps.plan.plan import Program
+from nnjax.sweeps.record.worker_locks import WorkerLocks
 from nnjax.training.experiment import Experiment
 from nnjax.training.interruption import Interrupted
 
 SETTINGS = "sweep.json"
 CONFIG_FILE = "config.py"
 PROGRAMS = "programs.json"
+FOLDERS = ("trials", "workers")
 SIGNATURE = "signature"
 
 PURPOSE = "sweep"
-
-SECONDS_BETWEEN_BEATS = 30.0
-SECONDS_TO_DEATH = 300.0
-"""A worker of another machine that gave no sign of life for so long is taken for dead."""
+"""What the signature of a sweep is for."""
 
 
 class SweepDirectory:
-    """A sweep on the disk.
+    """The files of a sweep.
 
     Attributes:
       directory: its path.
-      settings: what ``sweep.json`` holds.
+      settings: the content of ``sweep.json``.
+      locks: of the processes that work on the sweep.
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, Any], *, trust: bool = False):
         """Takes a directory that is a sweep already; see ``create`` and ``open``."""
         self.directory, self.settings, self._trust = directory, settings, trust
+        self.locks = WorkerLocks(directory / "workers")
 
     @classmethod
     def create(
@@ -67,10 +66,10 @@ class SweepDirectory:
 
         Args:
           name: of the experiment.
-          settings: what defines the sweep; JSON.
+          settings: what defines the sweep, as JSON.
           directory: of the sweep; None makes ``<root>/<name>/<YYYYmmdd-HHMMSS>-<6 hex digits>/``.
-          root: holds all sweeps.
-          config_file: the user's own file that the sweep came from, to be kept with it.
+          root: the folder of all sweeps.
+          config_file: the user's own config file, to be copied into the directory.
 
         Raises:
           UserError: the directory holds something else, or cannot be written.
@@ -79,22 +78,31 @@ class SweepDirectory:
         directory = Path(root) / name / stamp if directory is None else Path(directory)
         settings = {"name": name, **settings}
         if is_sweep(directory):
-            return cls.open(directory)._again(settings, config_file)
-        if directory.exists() and any(directory.iterdir()):
+            return cls.open(directory)._begin_again(settings, config_file)
+        if directory.exists() and not directory.is_dir():
+            raise UserError(f"{directory} is a file; choose another --sweep-dir")
+        if not _is_free(directory):
             raise UserError(f"{directory} is not empty and holds no sweep; choose another")
         with json_files.disk_errors(directory):
-            for folder in ("trials", "workers"):
+            for folder in FOLDERS:
                 (directory / folder).mkdir(parents=True, exist_ok=True)
             copied = config_file and Path(config_file).read_bytes()
-        if copied:
+        if copied is not None:
             json_files.replace(directory / CONFIG_FILE, copied)
         # A storage may hold the studies of many sweeps.
         study = f"{directory.absolute().name}-{secrets.token_hex(6)}"
+        # Last, as a directory with settings is a sweep.
         _write_settings(directory, {**settings, "study": study})
         return cls.open(directory, trust=True)
 
-    def _again(self, settings: Mapping[str, Any], config_file: Path | None) -> "SweepDirectory":
-        """The same sweep, asked for once more, as it is to be carried through from now on."""
+    def _begin_again(
+        self, settings: Mapping[str, Any], config_file: Path | None
+    ) -> "SweepDirectory":
+        """The same sweep, asked for once more, with the new words of its command line.
+
+        Raises:
+          UserError: it is another sweep.
+        """
         settings = json_files.plain(settings)
         if _defining(self.settings) != _defining(settings) or not self._is_copy(config_file):
             raise UserError(
@@ -102,16 +110,16 @@ class SweepDirectory:
                 f"one there, {self.how_to_go_on}"
             )
         if self.settings.get("words") != settings.get("words"):
-            # Workers of their own read them.
+            # Worker processes read the words from the file.
             _write_settings(self.directory, {**self.settings, **settings})
         return type(self).open(self.directory, trust=self._trust)
 
     def _is_copy(self, config_file: Path | None) -> bool:
-        """Whether the sweep was made with this file of the user's own, or with none."""
-        kept = self.config_file
-        if config_file is None or kept is None:
-            return config_file is kept
-        return Path(config_file).read_bytes() == kept.read_bytes()
+        """Whether the sweep was made with this config file of the user's own, or with none."""
+        copied = self.config_file
+        if config_file is None or copied is None:
+            return config_file is copied
+        return Path(config_file).read_bytes() == copied.read_bytes()
 
     @classmethod
     @contextmanager
@@ -125,8 +133,8 @@ class SweepDirectory:
     ) -> Iterator["SweepDirectory"]:
         """Makes or opens the directory, as ``create`` does, and gives it.
 
-        A new one whose sweep is refused before its first trial is deleted, so that it is not in
-        the way of the next try.
+        A new sweep that is refused before its first trial is deleted, so that the corrected
+        command can use the same directory.
         """
         is_new = directory is None or not is_sweep(directory)
         made = cls.create(name, settings, directory=directory, config_file=config_file)
@@ -149,15 +157,20 @@ class SweepDirectory:
             sweep on this machine.
 
         Raises:
-          UserError: there is none, or it is damaged.
+          UserError: there is none, or its settings are damaged.
         """
+        directory = Path(directory)
         if not is_sweep(directory):
-            newest = max(Path(directory).glob(f"*/{SETTINGS}"), key=_age, default=None)
+            inside = directory.iterdir() if directory.is_dir() else ()
+            newest = max(filter(is_sweep, inside), key=_age, default=None)
             if newest is None:
                 raise UserError(f"{directory} is no sweep: it has no {SETTINGS}")
-            directory = newest.parent
-        settings = json_files.read(Path(directory) / SETTINGS)
-        return cls(Path(directory), settings, trust=trust)
+            directory = newest
+        path = directory / SETTINGS
+        settings = json_files.read(path)
+        if wrong := _wrong_field(settings):
+            raise UserError(f"{path} is damaged: its '{wrong}' is missing or of a wrong type")
+        return cls(directory, settings, trust=trust)
 
     @property
     def name(self) -> str:
@@ -194,6 +207,12 @@ class SweepDirectory:
         return code
 
     @property
+    def original_file(self) -> Path | None:
+        """The user's own config file, of which ``config_file`` is a copy."""
+        original = self.settings.get("file")
+        return None if original is None else Path(original)
+
+    @property
     def command_line(self) -> list[str]:
         """The words of the command line that the sweep was begun with.
 
@@ -206,9 +225,9 @@ class SweepDirectory:
 
     @property
     def how_to_go_on(self) -> str:
-        """The end of a sentence: what goes on with the sweep."""
+        """The end of a sentence: how to go on with the sweep."""
         if "words" in self.settings:
-            return f"go on with: nnjax resume {self.directory}"
+            return f"go on with: nnjax resume {shlex.quote(str(self.directory))}"
         return "go on by running the script that calls run_sweep again"
 
     @property
@@ -223,7 +242,7 @@ class SweepDirectory:
         return self.directory / "trials" / f"{number:04d}"
 
     def prepare_trial(self, number: int, experiment: Experiment, status: Status) -> None:
-        """Makes the run directory of a trial, unless that was done before."""
+        """Makes the run directory of a trial, unless it is there already."""
         directory = self.trial(number)
         if (directory / "config.json").is_file():
             return
@@ -232,7 +251,7 @@ class SweepDirectory:
             experiment,
             directory=directory,
             config_file=self.config_file,
-            original=self.config_file and self.settings.get("file"),
+            original=self.config_file and self.original_file,
         )
         run.write_summary({"status": status})
 
@@ -243,82 +262,41 @@ class SweepDirectory:
     # Programs
 
     def read_programs(self) -> dict[str, dict[str, Any]]:
-        """What is known of the programs, by their numbers as text."""
+        """The entries of ``programs.json``, by the numbers of the programs as text.
+
+        Raises:
+          UserError: the file is damaged.
+        """
         path = self.directory / PROGRAMS
-        return json_files.read(path) if path.is_file() else {}
+        programs = json_files.read(path) if path.is_file() else {}
+        for number, entry in programs.items():
+            if not number.isdecimal() or not _is_program(entry):
+                raise UserError(f"{path} is damaged: its program '{number}' is no program")
+        return programs
 
     def add_programs(self, programs: list[Program]) -> list[int]:
-        """Writes programs down and returns their numbers; one that is there keeps its own."""
-        known = self.read_programs()
-        numbers = {entry["key"]: int(number) for number, entry in known.items()}
-        for program in programs:
-            if program.key not in numbers:
-                numbers[program.key] = len(numbers)
-                known[str(numbers[program.key])] = {
-                    "settings": dict(program.settings),
-                    "arguments": list(program.arguments),
-                    "together": program.together,
-                    "key": program.key,
-                }
-        json_files.write(self.directory / PROGRAMS, known)
+        """Records programs and returns their numbers; a program that is known keeps its own."""
+        with self.locks.lock("programs"):
+            known = self.read_programs()
+            numbers = {entry["key"]: int(number) for number, entry in known.items()}
+            for program in programs:
+                if program.key not in numbers:
+                    numbers[program.key] = len(numbers)
+                    known[str(numbers[program.key])] = {
+                        "settings": dict(program.settings),
+                        "arguments": list(program.arguments),
+                        "together": program.together,
+                        "key": program.key,
+                    }
+            json_files.write(self.directory / PROGRAMS, known)
         return [numbers[program.key] for program in programs]
 
     def note_program(self, number: int, **facts: Any) -> None:
-        """Adds facts to what is known of a program."""
-        with self.lock("programs"):
+        """Adds facts to the entry of a program."""
+        with self.locks.lock("programs"):
             known = self.read_programs()
             known[str(number)] |= facts
             json_files.write(self.directory / PROGRAMS, known)
-
-    # Workers
-
-    @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Waits for a lock and holds it; the system frees it if the process dies."""
-        with open(self._lock_file(name), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    @contextmanager
-    def working(self) -> Iterator[str]:
-        """Makes this process a worker and gives its name, known to be alive while it is."""
-        name = f"{host()}-{os.getpid()}-{secrets.token_hex(2)}"
-        path = self._lock_file(name)
-        ended = threading.Event()
-        with open(path, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            beat = threading.Thread(target=_beat, args=(path, ended), daemon=True)
-            beat.start()
-            try:
-                yield name
-            finally:
-                ended.set()
-                beat.join()
-                with suppress(OSError):
-                    path.unlink()
-
-    def is_alive(self, worker: str) -> bool:
-        """Whether a worker's process lives.
-
-        On this machine its lock tells at once; on another, where locks of a network file system
-        may not, the age of its last sign of life.
-        """
-        path = self._lock_file(worker)
-        if not worker or not path.is_file():
-            return False
-        if not worker.startswith(f"{host()}-"):
-            return time.time() - path.stat().st_mtime < SECONDS_TO_DEATH
-        with open(path) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return True
-        with suppress(OSError):
-            path.unlink()
-        return False
-
-    def _lock_file(self, name: str) -> Path:
-        return self.directory / "workers" / f"{name}.lock"
 
 
 def _write_settings(directory: Path, settings: Mapping[str, Any]) -> None:
@@ -329,7 +307,7 @@ def _write_settings(directory: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _statement(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What is signed: the settings decide which code runs, as the config file does."""
+    """What is signed: the settings, as they decide which code runs, and the config file."""
     file = directory / CONFIG_FILE
     return {
         "config.py": trust.hash_of(file.read_bytes() if file.is_file() else None),
@@ -342,28 +320,68 @@ def _storage_of(settings: Mapping[str, Any]) -> Any:
     return search.get("storage") if isinstance(search, dict) else None
 
 
+def is_sweep(directory: Path) -> bool:
+    """Whether a directory is that of a sweep."""
+    return (Path(directory) / SETTINGS).is_file()
+
+
+def _is_free(directory: Path) -> bool:
+    """Whether a directory is missing, empty, or holds only what a killed ``create`` leaves."""
+    inside = list(directory.iterdir()) if directory.is_dir() else []
+    empty = [path for path in inside if path.name in FOLDERS and _is_empty_folder(path)]
+    # The folders are made first: a config.py without them is the user's own.
+    is_begun = len(empty) == len(FOLDERS)
+    written = [
+        path
+        for path in inside
+        # A file is first written under a hidden name.
+        if (is_begun and path.name.startswith((f".{SETTINGS}.", f".{CONFIG_FILE}.")))
+        or (is_begun and path.name == CONFIG_FILE)
+    ]
+    return len(empty) + len(written) == len(inside)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _wrong_field(settings: Mapping[str, Any]) -> str:
+    """The first field of ``sweep.json`` that is of a wrong type; empty where all are right."""
+    words = settings.get("words", [])
+    over = settings.get("over", {})
+    is_right = {
+        "name": isinstance(settings.get("name"), str),
+        "study": isinstance(settings.get("study", ""), str),
+        "file": isinstance(settings.get("file"), str | None),
+        "words": _are_words(words),
+        # A sweep from Python has texts in the place of the words.
+        "over": isinstance(over, dict)
+        and all(isinstance(one, str) or _are_words(one) for one in over.values()),
+    }
+    return next((name for name, right in is_right.items() if not right), "")
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
+def _is_program(entry: Any) -> bool:
+    """Whether an entry of ``programs.json`` has what the rest of the code reads."""
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("key"), str)
+        and isinstance(entry.get("settings"), dict)
+        and isinstance(entry.get("together"), bool)
+        and isinstance(entry.get("members", 1), int)
+        and _are_words(entry.get("arguments"))
+    )
+
+
 def _defining(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes two sweeps the same: not the words, which also say how many workers there are."""
+    """What two equal sweeps have in common: not the words, which may name other devices."""
     others = ("words", "study", SIGNATURE)
     return {name: value for name, value in settings.items() if name not in others}
 
 
-def _age(file: Path) -> int:
-    return file.stat().st_mtime_ns
-
-
-def host() -> str:
-    """The name of this machine."""
-    return os.uname().nodename
-
-
-def _beat(path: Path, ended: threading.Event) -> None:
-    """Gives signs of life."""
-    while not ended.wait(SECONDS_BETWEEN_BEATS):
-        with suppress(OSError):
-            os.utime(path)
-
-
-def is_sweep(directory: Path) -> bool:
-    """Whether a directory is that of a sweep."""
-    return (Path(directory) / SETTINGS).is_file()
+def _age(directory: Path) -> int:
+    return (directory / SETTINGS).stat().st_mtime_ns

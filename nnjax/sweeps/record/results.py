@@ -12,7 +12,9 @@ from nnjax.runs.run import SUMMARY
 from nnjax.sweeps.plan.sweep import Search
 from nnjax.sweeps.plan.tracing import SEEDS
 from nnjax.sweeps.record.directory import SETTINGS, SweepDirectory
-from nnjax.sweeps.record.study import JOURNAL, LABELS, PROGRAM, REASON, REFUSED, Study
+from nnjax.sweeps.record.drawing import LABELS, is_refused
+from nnjax.sweeps.record.journal import JOURNAL
+from nnjax.sweeps.record.study import PROGRAM, REASON, Study
 
 STATES = ("complete", "pruned", "failed", "running", "waiting")
 """How a trial may stand, in the order in which a table shows them."""
@@ -73,7 +75,7 @@ def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
 
 def ranked(study: Study) -> list[Any]:
     """Optuna's trials, the best first, then those that have come to no value, by their state."""
-    trials = [trial for trial in study.trials() if not trial.user_attrs.get(REFUSED)]
+    trials = [trial for trial in study.trials() if not is_refused(trial)]
     sign = -1 if study.maximizes else 1
 
     def order(trial: Any) -> tuple[int, float, int]:
@@ -116,7 +118,8 @@ def _result(directory: SweepDirectory, trial: Any) -> Result:
     return Result(
         number=trial.number,
         state=state,
-        reason=trial.user_attrs.get(REASON, ""),
+        # Written before the state, so that a killed worker may leave it on a trial that went on.
+        reason=trial.user_attrs.get(REASON, "") if state == "failed" else "",
         program=trial.user_attrs.get(PROGRAM),
         labels=labels(trial),
         # That of a pruned trial is the last it had on the way.

@@ -1,12 +1,10 @@
-"""The record of a sweep in Optuna's storage: which trials there are, who trains them, what came.
+"""The record of a sweep: an Optuna study of its trials, who trains each of them, and the results.
 
 A trial waits, is claimed by a worker, and ends as complete, pruned or failed. Claims are atomic in
-every storage, so any number of workers, on any number of machines, may share a study.
+every storage, so any number of workers on any number of machines may share a study.
 """
 
 import contextlib
-import logging
-import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping
@@ -14,38 +12,47 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nnjax.errors import UserError
+from nnjax.sweeps.plan.space import Suggest
 from nnjax.sweeps.plan.sweep import Search
-
-JOURNAL = "journal.log"
+from nnjax.sweeps.record.drawing import (
+    LABELS,
+    REFUSED,
+    SAMPLER_STATE,
+    Drawing,
+    IsAllowed,
+    is_refused,
+    make_sampler,
+    silence_optuna,
+)
+from nnjax.sweeps.record.journal import JOURNAL, open_storage
 
 PROGRAM = "program"
-"""Attribute of a trial: the number of its program. A trial without one is not planned yet."""
-
-LABELS = "labels"
-"""Attribute of a trial that was drawn: its values by dotted path."""
+"""User attribute of a trial: the number of its program. A trial without it is not planned yet."""
 
 OWNER = "owner"
-REFUSED = "refused"
+"""User attribute: the name of the worker that claimed the trial."""
+
 DEATHS = "deaths"
+"""User attribute: how many workers died while they trained the trial."""
+
 REASON = "reason"
+"""User attribute of a failed trial: why it failed, in a sentence."""
 
 MOST_DEATHS = 3
-"""A trial whose workers died so often is marked as failed."""
+"""A trial that so many workers died of is marked as failed."""
 
 NAME = "sweep"
 
-JUST_NOW = timedelta(seconds=10)
-"""A worker that claims a trial writes its name at once; for so long it may be missing."""
+CLAIM_TIME = timedelta(seconds=10)
+"""A worker claims a trial and then writes its name; meanwhile the name may be missing."""
 
 
 class Study:
-    """A sweep's trials."""
+    """The trials of a sweep."""
 
     def __init__(
         self, directory: Path, search: Search, *, name: str = NAME, maximize: bool | None = None
@@ -55,49 +62,56 @@ class Study:
         Args:
           directory: of the sweep.
           search: sampler, pruner and storage.
-          name: of the study in a storage of ``search``, which may have those of other sweeps too.
-          maximize: whether larger values are better, where the study is made.
+          name: of the study in a storage of ``search``, which may hold other sweeps too.
+          maximize: whether larger values are better; given where the study may have to be made.
 
         Raises:
-          UserError: the storage cannot be reached, or its record is damaged.
+          UserError: the storage cannot be reached, has no such study, or is damaged.
         """
-        quieten()
+        silence_optuna()
         self._search = search
         name = name if search.storage else NAME
-        where = f"the storage '{search.storage}'" if search.storage else str(directory / JOURNAL)
         try:
-            self._storage = _storage(directory, search.storage)
-            settings: dict[str, Any] = {
-                "study_name": name,
-                "storage": self._storage,
-                "sampler": make_sampler(search),
-                "pruner": _pruner(search),
-            }
-            if maximize is None:
-                self._study = optuna.load_study(**settings)
-            else:
-                direction = "maximize" if maximize else "minimize"
-                self._study = optuna.create_study(
-                    **settings, direction=direction, load_if_exists=True
-                )
-        except KeyError:
-            raise UserError(f"the storage of {directory} has no study '{name}'") from None
+            self._storage = open_storage(directory, search.storage)
+            self._study = self._open(name, maximize)
+            if self._study is None:
+                raise UserError(f"the storage of {directory} has no study '{name}'")
+            _check(self.trials())
+        except UserError:
+            raise
         except Exception as error:
-            if isinstance(error, ValueError) and not search.storage:
-                where = f"the record of {directory} is damaged: {where}"
+            said = str(error) or type(error).__name__
+            if search.storage:
+                where = f"the storage '{search.storage}' cannot be used"
             else:
-                where += " cannot be used"
-            raise UserError(f"{where}: {error}") from error
+                where = f"the record of {directory} is damaged: {directory / JOURNAL}"
+            raise UserError(f"{where}: {said}") from error
+
+    def _open(self, name: str, maximize: bool | None) -> Any:
+        """Optuna's study; None where there is none and none may be made."""
+        settings: dict[str, Any] = {
+            "study_name": name,
+            "storage": self._storage,
+            "sampler": make_sampler(self._search),
+            "pruner": make_pruner(self._search),
+        }
+        # Asked first: to a journal, Optuna writes even the attempt to make a study that is there.
+        if name in [study.study_name for study in self._storage.get_all_studies()]:
+            return optuna.load_study(**settings)
+        if maximize is None:
+            return None
+        direction = "maximize" if maximize else "minimize"
+        return optuna.create_study(**settings, direction=direction, load_if_exists=True)
 
     # Trials
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """The trials in some states; all of them where none is named."""
+        """The trials in some states; all of them where no state is named."""
         return self._study.get_trials(deepcopy=False, states=states or None)
 
     def counts(self) -> Counter[str]:
-        """How many trials are in each state, by its name in lower case."""
-        trials = [trial for trial in self.trials() if not trial.user_attrs.get(REFUSED)]
+        """The number of trials in each state, by its name in lower case; refused ones left out."""
+        trials = [trial for trial in self.trials() if not is_refused(trial)]
         return Counter(trial.state.name.lower() for trial in trials)
 
     @property
@@ -106,48 +120,69 @@ class Study:
         return self._study.direction == optuna.study.StudyDirection.MAXIMIZE
 
     def best(self) -> FrozenTrial | None:
-        """The best complete trial, if there is one."""
+        """The best complete trial; None where no trial is complete."""
         with contextlib.suppress(ValueError):
             return self._study.best_trial
         return None
 
     def add(self, labels: Mapping[str, Any], distributions: Mapping[str, Any]) -> None:
-        """Adds a waiting trial with these values."""
+        """Adds a waiting trial with these values, in one write."""
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.WAITING, params=dict(labels), distributions=dict(distributions)
             )
         )
 
-    def ask(self, distributions: Mapping[str, Any] | None = None) -> optuna.Trial:
-        """Draws a trial; it runs until it is told or put back.
+    def draw(
+        self,
+        count: int,
+        distributions: Mapping[str, Any],
+        suggest: Suggest | None = None,
+        is_allowed: IsAllowed | None = None,
+    ) -> None:
+        """Draws waiting trials, all of them before any of their results is known.
 
-        What is drawn depends on the record alone, not on what this process drew before: a sweep
-        that was stopped goes on as if it had not been.
+        Each is added to the record in one write.
+
+        Args:
+          count: how many trials to draw, those that are refused not counted.
+          distributions: of the values, by dotted path.
+          suggest: draws the values instead; returns them by dotted path.
+          is_allowed: whether to train a trial with these values; None allows all.
+
+        Raises:
+          UserError: too many draws in a row are refused, or the record cannot hold a value.
         """
-        if sampler := make_sampler(self._search, len(self.trials())):
-            self._study.sampler = sampler
-        return self._study.ask(dict(distributions or {}))
+        drawing = Drawing(self._study, self._search)
+        for _ in range(count):
+            for trial in drawing.draw(distributions, suggest, is_allowed):
+                self._study.add_trial(trial)
 
     def drawn(self) -> int:
-        """How many trials there are, without those refused."""
-        return sum(not trial.user_attrs.get(REFUSED) for trial in self.trials())
+        """The number of trials, without those refused."""
+        return sum(not is_refused(trial) for trial in self.trials())
+
+    def refuse_half_drawn(self) -> None:
+        """Refuses trials that lack values, as earlier versions left them when they were killed."""
+        for trial in self.trials(TrialState.WAITING, TrialState.RUNNING):
+            if LABELS not in trial.user_attrs:
+                self.refuse(trial.number)
 
     def refuse(self, number: int) -> None:
-        """Ends a trial that is not to be tried."""
+        """Ends a trial that is not to be trained."""
         self.note(number, REFUSED, True)
         self.prune(number)
 
     def put_back(self, number: int) -> None:
-        """Makes a running trial wait again; it is nobody's, also when it has just been claimed."""
+        """Returns a running trial to the queue, without an owner even when it is claimed anew."""
         self.note(number, OWNER, "")
         self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)
 
     def note(self, number: int, name: str, value: Any) -> None:
-        """Sets an attribute of a trial."""
+        """Sets a user attribute of a trial."""
         self._storage.set_trial_user_attr(self._id(number), name, value)
 
-    # Work
+    # Claims
 
     def waiting(self) -> list[FrozenTrial]:
         """The trials that wait for a worker, in the order of their numbers."""
@@ -156,13 +191,13 @@ class Study:
     def claim(
         self, program: int, most: int, owner: str, *, suspects: bool = False
     ) -> list[FrozenTrial]:
-        """Takes waiting trials of one program, in the order of their numbers.
+        """Claims waiting trials of one program, in the order of their numbers.
 
         Args:
           program: its number.
-          most: how many to take at most.
-          owner: who takes them.
-          suspects: take only those whose worker died more than once, or only others.
+          most: the largest number of trials to claim.
+          owner: the name of the worker.
+          suspects: claim only suspects (see ``is_suspect``); otherwise claim only other trials.
         """
         claimed: list[FrozenTrial] = []
         for trial in self.waiting():
@@ -176,43 +211,27 @@ class Study:
         return claimed
 
     def _begin(self, trial: FrozenTrial) -> bool:
-        """Has a trial run; False where another worker was faster."""
+        """Sets a waiting trial to running; returns False where another worker was faster."""
         try:
             return self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
 
     def is_suspect(self, trial: FrozenTrial) -> bool:
-        """Whether a trial is trained alone, as its worker died too often while it trained it."""
+        """Whether a trial must be trained alone, because it may be what killed its workers."""
         return trial.user_attrs.get(DEATHS, 0) >= MOST_DEATHS - 1
 
-    def report(self, number: int, value: float, step: int) -> bool:
-        """Notes an intermediate value; returns whether the pruner gives the trial up."""
-        if isinstance(self._study.pruner, optuna.pruners.NopPruner):
-            return False
-        trial = optuna.Trial(self._study, self._id(number))
-        trial.report(value, step)
-        return trial.should_prune()
-
-    def complete(self, number: int, value: float) -> None:
-        """Ends a trial with its value."""
-        self._tell(number, value, TrialState.COMPLETE)
-
-    def prune(self, number: int) -> None:
-        """Ends a trial that the pruner gave up."""
-        self._tell(number, None, TrialState.PRUNED)
-
-    def fail(self, number: int, reason: str) -> None:
-        """Ends a trial that came to nothing, with the reason in a sentence."""
-        self.note(number, REASON, reason)
-        self._tell(number, None, TrialState.FAIL)
+    def owners(self) -> set[str]:
+        """The names of the workers that hold running trials; "" for a trial that nobody holds."""
+        owners = {_owner(trial) for trial in self.trials(TrialState.RUNNING)}
+        return {owner for owner in owners if owner is not None}
 
     def release(self, owner: str, *, died: bool) -> None:
-        """Makes the trials of a worker wait again.
+        """Returns the trials of a worker to the queue.
 
         Args:
-          owner: the worker.
-          died: whether its death may be the trials' fault; a trial that saw too many fails.
+          owner: the name of the worker.
+          died: whether the trials may be why the worker died; a trial with ``MOST_DEATHS`` fails.
         """
         for trial in self.trials(TrialState.RUNNING):
             if _owner(trial) != owner:
@@ -224,14 +243,40 @@ class Study:
             else:
                 self.put_back(trial.number)
 
-    def owners(self) -> set[str]:
-        """Who holds running trials; the empty name where nobody does."""
-        owners = {_owner(trial) for trial in self.trials(TrialState.RUNNING)}
-        return {owner for owner in owners if owner is not None}
+    # Results
+
+    def report(self, number: int, value: float, step: int) -> bool:
+        """Records an intermediate value; returns whether the pruner stops the trial.
+
+        Args:
+          number: of the trial.
+          value: the objective.
+          step: how far the trial is, in a unit that is the same for all trials.
+        """
+        if isinstance(self._study.pruner, optuna.pruners.NopPruner):
+            return False
+        trial = optuna.Trial(self._study, self._id(number))
+        # A trial that went on from a checkpoint may have reported this step before it stopped.
+        if step not in self._storage.get_trial(trial._trial_id).intermediate_values:
+            trial.report(value, step)
+        return trial.should_prune()
+
+    def complete(self, number: int, value: float) -> None:
+        """Ends a trial with its value."""
+        self._tell(number, value, TrialState.COMPLETE)
+
+    def prune(self, number: int) -> None:
+        """Ends a trial that the pruner stopped."""
+        self._tell(number, None, TrialState.PRUNED)
+
+    def fail(self, number: int, reason: str) -> None:
+        """Ends a trial that has no result, with the reason in a sentence."""
+        self.note(number, REASON, reason)
+        self._tell(number, None, TrialState.FAIL)
 
     def _tell(self, number: int, value: float | None, state: TrialState) -> None:
         trial = self._id(number)
-        # Optuna ends none but running trials.
+        # Optuna ends running trials only.
         if self._storage.get_trial(trial).state == TrialState.WAITING:
             self._storage.set_trial_state_values(trial, TrialState.RUNNING)
         with warnings.catch_warnings():
@@ -243,74 +288,45 @@ class Study:
 
 
 def _owner(trial: FrozenTrial) -> str | None:
-    """Who holds a running trial: nobody, the empty name, or None while that cannot be told yet."""
+    """The owner of a running trial: a name, "" for nobody, or None while it cannot be told yet."""
     if owner := trial.user_attrs.get(OWNER):
         return owner
     began = trial.datetime_start
-    return None if began and datetime.now() - began < JUST_NOW else ""
+    return None if began and datetime.now() - began < CLAIM_TIME else ""
 
 
-def _storage(directory: Path, url: str) -> Any:
-    if url:
-        return optuna.storages.get_storage(url)
-    # Optuna's lock is a link to this path: a relative one would lead nowhere, and Optuna takes only
-    # a lock that leads somewhere for left behind by a process that was killed.
-    journal = (directory / JOURNAL).absolute()
-    _mend(journal)
-    return optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+_TYPES: Mapping[str, type] = {
+    PROGRAM: int,
+    LABELS: dict,
+    OWNER: str,
+    DEATHS: int,
+    REASON: str,
+    REFUSED: bool,
+}
+"""The type of each user attribute that the code above reads."""
 
 
-def _mend(journal: Path) -> None:
-    """Removes what a process that was killed, or a full disk, left of a lock or of a line."""
-    lock = journal.with_name(journal.name + ".lock")
-    if lock.is_symlink() and not lock.exists():
-        # Of a directory that has been moved since.
-        lock.unlink(missing_ok=True)
-    if not journal.is_file() or _is_whole(journal):
-        return
-    held = JournalFileSymlinkLock(str(journal))
-    held.acquire()
-    try:
-        # Unless another process was still writing it.
-        if not _is_whole(journal):
-            os.truncate(journal, journal.read_bytes().rfind(b"\n") + 1)
-    finally:
-        held.release()
+def _check(trials: list[FrozenTrial]) -> None:
+    """Checks what the code above reads of a record, which another program may have written.
 
-
-def _is_whole(journal: Path) -> bool:
-    with open(journal, "rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
-
-
-def make_sampler(search: Search, drawn: int = 0) -> optuna.samplers.BaseSampler | None:
-    """The sampler of a search; None for a grid.
-
-    Args:
-      search: its name and seed.
-      drawn: how many trials there are already: every draw has a seed of its own.
+    Raises:
+      ValueError: a value is of another type.
     """
-    samplers = optuna.samplers
-    seed = int(np.random.SeedSequence([search.sampler_seed, drawn]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        # Drawing several at once is marked as experimental in Optuna.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        makers = {
-            "grid": lambda: None,
-            "random": lambda: samplers.RandomSampler(seed),
-            "tpe": lambda: samplers.TPESampler(seed=seed, constant_liar=True),
-            "cmaes": lambda: samplers.CmaEsSampler(seed=seed),
-            # A sequence, whose place Optuna reads from the record.
-            "qmc": lambda: samplers.QMCSampler(seed=search.sampler_seed),
-            "gp": lambda: samplers.GPSampler(seed=seed),
-        }
-        return makers[search.sampler]()
+    for trial in trials:
+        attributes = {name: trial.user_attrs.get(name, kind()) for name, kind in _TYPES.items()}
+        wrong = [name for name, value in attributes.items() if not isinstance(value, _TYPES[name])]
+        if not isinstance(trial.system_attrs.get(SAMPLER_STATE, {}), dict):
+            wrong.append(SAMPLER_STATE)
+        values = [*(trial.values or []), *trial.intermediate_values.values()]
+        has_value = trial.state != TrialState.COMPLETE or len(trial.values or []) == 1
+        if not has_value or not all(isinstance(value, int | float) for value in values):
+            wrong.append("value")
+        if wrong:
+            raise ValueError(f"the {wrong[0]} of trial {trial.number} is of a wrong type")
 
 
-def _pruner(search: Search) -> optuna.pruners.BasePruner:
+def make_pruner(search: Search) -> optuna.pruners.BasePruner:
+    """The pruner of a search."""
     pruners = optuna.pruners
     makers = {
         "none": pruners.NopPruner,
@@ -319,8 +335,3 @@ def _pruner(search: Search) -> optuna.pruners.BasePruner:
         "hyperband": pruners.HyperbandPruner,
     }
     return makers[search.pruner]()
-
-
-def quieten() -> None:
-    """Keeps Optuna from telling of every trial: the sweep has a table of its own."""
-    optuna.logging.set_verbosity(logging.WARNING)

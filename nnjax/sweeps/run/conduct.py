@@ -1,7 +1,7 @@
 """Conducting a sweep: drawing trials, planning them, and making them ready for the workers."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from optuna.trial import TrialState
@@ -11,12 +11,11 @@ from nnjax.sweeps.plan.plan import Planner
 from nnjax.sweeps.plan.space import grid
 from nnjax.sweeps.plan.sweep import Sweep
 from nnjax.sweeps.record.directory import SweepDirectory
-from nnjax.sweeps.record.study import LABELS, PROGRAM, Study
+from nnjax.sweeps.record.results import labels as labels_of
+from nnjax.sweeps.record.study import PROGRAM, Study
 
 SECONDS_BETWEEN_LOOKS = 1.0
-
-MOST_DRAWS = 1000
-"""Draws in a row that the sweep's ``allowed`` may refuse before that is taken for a mistake."""
+"""Pause between two looks at trials that workers elsewhere still train."""
 
 
 def labels_of_grid(sweep: Sweep) -> list[dict[str, Any]]:
@@ -39,41 +38,72 @@ def conduct(
     planner: Planner,
     work: Callable[[], None],
 ) -> None:
-    """Carries a sweep through, from wherever it stands.
+    """Carries a sweep through from its current state: draws, plans and trains what is left.
 
     Args:
-      sweep: what to do.
+      sweep: the sweep.
       directory: of the sweep.
       study: its record.
       planner: sorts trials into programs.
-      work: returns when no trial is waiting any more.
+      work: trains waiting trials; returns when none is waiting any more.
+
+    Raises:
+      UserError: another process conducts the sweep, or ``allowed`` refuses too much.
     """
-    release_dead(directory, study)
+    with directory.locks.conducting():
+        release_dead(directory, study)
+        _add_grid(sweep, study)
+        while True:
+            _complete_batch(sweep, study)
+            if study.waiting():
+                make_ready(sweep, directory, study, planner)
+                work()
+            release_dead(directory, study)
+            if study.waiting():
+                continue
+            if (sweep.search.trials or 0) > study.drawn():
+                _draw(sweep, study, sweep.search.at_once)
+            elif study.trials(TrialState.RUNNING):
+                # Workers that joined train the last trials.
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            else:
+                return
+
+
+def _add_grid(sweep: Sweep, study: Study) -> None:
+    """Adds the points of a grid that are not in the record yet."""
     if sweep.search.sampler == "grid":
-        distributions = {path: one.distribution() for path, one in sweep.space.items()}
+        distributions = _distributions(sweep)
         for labels in labels_of_grid(sweep)[len(study.trials()) :]:
             study.add(labels, distributions)
-    while True:
-        if study.waiting():
-            make_ready(sweep, directory, study, planner)
-            work()
-        release_dead(directory, study)
-        if study.waiting():
-            continue
-        left = (sweep.search.trials or 0) - study.drawn()
-        if left > 0:
-            _draw(sweep, study, min(left, sweep.search.at_once))
-        elif study.trials(TrialState.RUNNING):
-            # Others, who joined, train the last ones.
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        else:
-            return
+
+
+def _complete_batch(sweep: Sweep, study: Study) -> None:
+    """Draws the rest of a batch of which a process that was killed drew the first trials only.
+
+    It is drawn before any trial of the batch is trained, so that the sweep draws the same trials
+    as without the kill.
+    """
+    if sweep.search.sampler != "grid":
+        study.refuse_half_drawn()
+        _draw(sweep, study, -study.drawn() % sweep.search.at_once)
+
+
+def _draw(sweep: Sweep, study: Study, most: int) -> None:
+    """Draws some trials, but not more than the search is to have in all."""
+    count = min(most, (sweep.search.trials or 0) - study.drawn())
+    if count > 0:
+        study.draw(count, _distributions(sweep), sweep.suggest, sweep.allowed)
+
+
+def _distributions(sweep: Sweep) -> dict[str, Any]:
+    return {path: dimension.distribution() for path, dimension in sweep.space.items()}
 
 
 def make_ready(sweep: Sweep, directory: SweepDirectory, study: Study, planner: Planner) -> None:
-    """Plans the waiting trials that have no program yet and makes their run directories.
+    """Plans the waiting trials that have no program yet, and makes their run directories.
 
-    Likewise those whose plan or run directory is no longer there: they are trained from the start.
+    A trial whose plan or run directory is missing is planned anew and trained from the start.
     """
     planned = []
     known = directory.read_programs()
@@ -81,8 +111,8 @@ def make_ready(sweep: Sweep, directory: SweepDirectory, study: Study, planner: P
         is_planned = str(trial.user_attrs.get(PROGRAM)) in known
         if is_planned and directory.trial(trial.number).is_dir():
             continue
-        labels = _labels(sweep, trial)
-        if labels is None or not _is_allowed(sweep, labels):
+        labels = labels_of(trial)
+        if sweep.allowed is not None and not sweep.allowed(labels):
             study.refuse(trial.number)
             continue
         try:
@@ -96,37 +126,7 @@ def make_ready(sweep: Sweep, directory: SweepDirectory, study: Study, planner: P
 
 
 def release_dead(directory: SweepDirectory, study: Study) -> None:
-    """Makes the trials of workers that are no more wait again."""
+    """Returns the trials of workers whose process has ended to the queue."""
     for owner in study.owners():
-        if not directory.is_alive(owner):
+        if not directory.locks.is_alive(owner):
             study.release(owner, died=False)
-
-
-def _draw(sweep: Sweep, study: Study, count: int) -> None:
-    """Draws trials, all of them before any result is known."""
-    drawn = [_draw_one(sweep, study) for _ in range(count)]
-    # Only now: a trial that waits would be the next to be drawn.
-    for number in drawn:
-        study.put_back(number)
-
-
-def _draw_one(sweep: Sweep, study: Study) -> int:
-    """Draws trials until one is allowed; returns its number."""
-    distributions = {path: one.distribution() for path, one in sweep.space.items()}
-    for _ in range(MOST_DRAWS):
-        trial = study.ask(distributions)
-        labels = trial.params if sweep.suggest is None else sweep.suggest(trial)
-        if _is_allowed(sweep, labels):
-            study.note(trial.number, LABELS, dict(labels))
-            return trial.number
-        study.refuse(trial.number)
-    raise UserError(f"the sweep's `allowed` refused {MOST_DRAWS} combinations in a row")
-
-
-def _is_allowed(sweep: Sweep, labels: Mapping[str, Any]) -> bool:
-    return sweep.allowed is None or sweep.allowed(labels)
-
-
-def _labels(sweep: Sweep, trial: Any) -> dict[str, Any] | None:
-    """The values of a trial by path; None where it was drawn only in part."""
-    return trial.user_attrs.get(LABELS, None if sweep.suggest else trial.params)

@@ -14,8 +14,8 @@ from nnjax.sweeps.plan.sweep import Sweep, Trial
 from nnjax.sweeps.plan.tracing import Lifted
 from nnjax.sweeps.population import layout
 from nnjax.sweeps.population.group import Groups
-from nnjax.sweeps.record.study import make_sampler, quieten
-from nnjax.sweeps.run.conduct import MOST_DRAWS, labels_of_grid
+from nnjax.sweeps.record.drawing import LABELS, Drawing, is_refused, silence_optuna
+from nnjax.sweeps.run.conduct import labels_of_grid
 from nnjax.training.experiment import Experiment
 
 STARTING_SECONDS = 4.0
@@ -41,21 +41,18 @@ class Estimate(NamedTuple):
 
 
 def trials_of(sweep: Sweep) -> list[Trial]:
-    """The trials of a grid, or as many as a sampler would draw before it knows any result."""
+    """The trials of a grid, or as many as a sampler would draw before any result is known."""
     if sweep.search.sampler == "grid":
         return [sweep.trial(labels) for labels in labels_of_grid(sweep)]
-    quieten()
-    study = optuna.create_study(sampler=make_sampler(sweep.search))
-    distributions = {path: one.distribution() for path, one in sweep.space.items()}
-    found: list[Trial] = []
-    for _ in range(MOST_DRAWS):
-        if len(found) == sweep.search.trials:
-            break
-        trial = study.ask(distributions)
-        labels = trial.params if sweep.suggest is None else sweep.suggest(trial)
-        if sweep.allowed is None or sweep.allowed(labels):
-            found.append(sweep.trial(labels))
-    return found
+    silence_optuna()
+    drawing = Drawing(optuna.create_study(), sweep.search)
+    distributions = {path: dimension.distribution() for path, dimension in sweep.space.items()}
+    drawn = [
+        trial
+        for _ in range(sweep.search.trials or 0)
+        for trial in drawing.draw(distributions, sweep.suggest, sweep.allowed)
+    ]
+    return [sweep.trial(trial.user_attrs[LABELS]) for trial in drawn if not is_refused(trial)]
 
 
 def estimate(

@@ -83,7 +83,9 @@ class RayWorkers:
                 status, said = self._ray.get(one)
             except self._ray.exceptions.RayError as error:
                 status, said = 1, str(error).splitlines()[0]
-            dead = [name for name in self._study.owners() if not self._directory.is_alive(name)]
+            dead = [
+                name for name in self._study.owners() if not self._directory.locks.is_alive(name)
+            ]
             for owner in dead:
                 self._study.release(owner, died=status != 0)
             failures = 0 if status == 0 or dead else failures + 1

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nnjax.errors import UserError
-from nnjax.sweeps.record.directory import SweepDirectory, host
+from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import Study
+from nnjax.sweeps.record.worker_locks import host
 from nnjax.training.interruption import Interrupted, requests
 
 PARENT = "NNJAX_SWEEP_PARENT"

@@ -8,7 +8,7 @@ from nnjax.runs import config_json
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.plan.plan import Planner
 from nnjax.sweeps.plan.shared_data import SharedData
-from nnjax.sweeps.plan.sweep import Sweep
+from nnjax.sweeps.plan.sweep import Sweep, without_addresses
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import Study
 from nnjax.sweeps.run.conduct import conduct
@@ -45,7 +45,7 @@ def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1)
     settings = {
         "experiment": config_json.to_json(sweep.experiment),
         "search": config_json.to_json(sweep.search),
-        "over": {path: repr(one) for path, one in sweep.space.items()},
+        "over": {path: without_addresses(repr(one)) for path, one in sweep.space.items()},
     }
     with SweepDirectory.begin(name, settings, directory=path) as directory:
         return _carry_through(sweep, directory, spread)
@@ -59,6 +59,6 @@ def _carry_through(sweep: Sweep, directory: SweepDirectory, spread: int) -> Swep
     )
     mesh = devices.make_mesh(spread)
     modules = config_json.modules_of(sweep.experiment)
-    worker = Worker(directory, study, sweep.search, objective, mesh, modules=modules)
+    worker = Worker(directory, study, sweep, objective, mesh, modules=modules)
     conduct(sweep, directory, study, Planner(load_data), worker.work)
     return Swept(directory, study, objective)

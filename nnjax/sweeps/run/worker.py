@@ -9,9 +9,10 @@ from jax.sharding import Mesh
 from nnjax.errors import warn
 from nnjax.runs.checkpoints import AllDamaged, import_in_background, set_all_aside
 from nnjax.runs.run import Run
+from nnjax.sweeps.plan.effort import comparison_epochs, comparison_step
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.plan.shared_data import SharedData
-from nnjax.sweeps.plan.sweep import Search
+from nnjax.sweeps.plan.sweep import Sweep
 from nnjax.sweeps.plan.tracing import Lifted
 from nnjax.sweeps.population import layout
 from nnjax.sweeps.population.group import Groups
@@ -41,7 +42,7 @@ class Worker:
         self,
         directory: SweepDirectory,
         study: Study,
-        search: Search,
+        sweep: Sweep,
         objective: Objective,
         mesh: Mesh,
         *,
@@ -54,14 +55,15 @@ class Worker:
         Args:
           directory: of the sweep.
           study: its record.
-          search: its options.
+          sweep: the sweep.
           objective: what ranks the trials.
           mesh: the devices of this worker.
           modules: for classes of the user's own file.
           train_alone: trains a trial that cannot be part of a population; None uses ``fit``.
           on_change: called often, as trials go on.
         """
-        self._directory, self._study, self._search = directory, study, search
+        self._directory, self._study, self._search = directory, study, sweep.search
+        self._unit = comparison_epochs(sweep)
         self._objective, self._mesh, self._modules = objective, mesh, modules
         self._train_alone = train_alone or _fit_alone
         self._alone = train_alone is not None
@@ -80,7 +82,7 @@ class Worker:
           Interrupted: SIGTERM or SIGINT came; every trial in training is saved and waits again.
         """
         import_in_background()
-        with self._directory.working() as self._name, requests() as self._request:
+        with self._directory.locks.working() as self._name, requests() as self._request:
             while (program := self._next_program()) is not None:
                 self._train_program(program)
 
@@ -159,9 +161,10 @@ class Worker:
     # What a population tells
 
     def evaluated(self, member: Member, train: dict[str, float], measured: Measured) -> bool:
-        """Notes the objective; returns whether the pruner gives the member up."""
+        """Reports the objective to the pruner; returns whether it stops the member."""
         value = self._objective.value({"train": train, **measured})
-        return value is not None and self._study.report(member.number, value, member.step)
+        step = comparison_step(member.experiment.training, member.evaluations, self._unit)
+        return value is not None and self._study.report(member.number, value, step)
 
     def ended(self, member: Member, status: str, summary: dict[str, Any]) -> None:
         """Notes how a member ended."""
@@ -183,6 +186,8 @@ class Worker:
 
     def _train_one_by_one(self, number: int) -> None:
         """Trains the trials of a program one after another, each as ``nnjax train`` does."""
+        if self._search.pruner != "none":
+            warn(f"the pruner '{self._search.pruner}' does not stop trials that train one by one")
         while claimed := self._claim(number, 1) or self._claim(number, 1, suspects=True):
             (trial,) = claimed
             try:

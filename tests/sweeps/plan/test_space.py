@@ -1,9 +1,11 @@
 """Dimensions of a search space, read from words and made into grids."""
 
-import math
+import itertools
+from contextlib import suppress
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nnjax.errors import UserError
@@ -45,17 +47,46 @@ def test_ranges_with_a_number_of_points(word, points):
 
 
 @given(
-    st.floats(1e-6, 1e3),
-    st.floats(1.5, 1e4),
-    st.integers(2, 30),
+    st.floats(-1e9, 1e9),
+    st.floats(1e-3, 1e4) | st.sampled_from([1e-9, 1e-6, 0.2, 1e300]),
+    st.integers(2, 40),
     st.sampled_from(["log", "linear"]),
 )
-def test_the_points_of_a_range_grow_from_end_to_end(low, factor, count, scale):
-    points = Range(low, low * factor, scale, count).points()
+@example(123456.7, 0.2, 5, "linear")
+@example(1.0, 2.220446049250313e-16, 2, "linear")
+@example(1e-300, 1e300, 7, "log")
+def test_the_points_of_a_range_lie_in_it_and_are_apart(low, width, count, scale):
+    low = abs(low) + 1e-300 if scale == "log" else low
+    assume(low + width > low)
+    made = Range(low, low + width, scale, count)
+    if (made.high - made.low) / count < 8 * np.spacing(max(abs(made.low), abs(made.high))):
+        # Floating point may have fewer numbers there.
+        with suppress(UserError):
+            made.points()
+        return
+    points = made.points()
     assert len(points) == count
-    assert (points[0], points[-1]) == (low, low * factor)
-    assert all(math.isfinite(point) for point in points)
-    assert list(points) == sorted(points)
+    assert (points[0], points[-1]) == (made.low, made.high)
+    assert all(one < other for one, other in itertools.pairwise(points))
+    if scale == "linear":
+        even = np.linspace(made.low, made.high, count)
+        np.testing.assert_allclose(points, even, rtol=1e-15, atol=width / (count - 1) / 500)
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(1, 10**7), st.integers(2, 40))
+def test_the_points_of_a_range_of_whole_numbers_lie_in_it(low, width, count):
+    points = Range(low, low + width, "linear", count, integer=True).points()
+    assert len(points) == min(count, width + 1)
+    assert (points[0], points[-1]) == (low, low + width)
+    assert all(isinstance(point, int) for point in points)
+    assert all(one < other for one, other in itertools.pairwise(points))
+
+
+def test_points_have_as_few_digits_as_show_them_apart():
+    assert Range(123456.7, 123456.9, "linear", 5).points() == (
+        *(123456.7, 123456.75, 123456.8, 123456.85, 123456.9),
+    )
+    assert Range(0.0, 1.0, "linear", 4).points() == (0.0, 0.333333, 0.666667, 1.0)
 
 
 def test_a_grid_takes_every_combination():
@@ -79,6 +110,7 @@ def test_a_grid_takes_every_combination():
         (["log:0..1:3"], "a log range begins above 0, not at 0.0"),
         (["linear:1..0"], "the range 1.0..0.0 must go from a number to a larger"),
         (["linear:1..b"], "--over x linear:1..b is no range"),
+        (["int:1.5..4:3"], "a range of whole numbers has whole ends, not 1.5..4.0"),
         (["linear:0..1:1"], "a range has at least 2 points, both ends, not 1"),
         (["a"], "takes a number, not 'a'"),
     ],

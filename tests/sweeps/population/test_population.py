@@ -193,7 +193,7 @@ def test_a_diverged_member_does_not_touch_its_neighbours(
 
 
 def test_members_spread_over_devices(digits, tmp_path, alone, assert_same_records):
-    from nnjax.sweeps.run import run_sweep
+    from nnjax.sweeps import run_sweep
 
     sweep = Sweep(experiment=digits, over={"seed": (0, 1, 2, 3, 4)}, search=Search(members=8))
     swept = run_sweep(sweep, tmp_path / "spread", spread=4)

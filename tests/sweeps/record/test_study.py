@@ -1,6 +1,8 @@
 """The record of a sweep: claims, draws, and what a killed process leaves of it."""
 
+import json
 import os
+import re
 from datetime import timedelta
 
 import optuna
@@ -36,12 +38,13 @@ def test_a_trial_is_claimed_once(tmp_path, monkeypatch, ended):
 
 
 def test_a_running_trial_without_an_owner_waits_again_after_a_while(tmp_path, monkeypatch):
-    made = Study(tmp_path, Search(sampler="random", trials=1), maximize=False)
-    made.ask(RATE)
+    """Its worker was killed between its claim and its name."""
+    made = with_a_trial(tmp_path)
+    made._begin(made.waiting()[0])
     assert made.owners() == set()
     made.release("", died=False)
     assert made.counts() == {"running": 1}
-    monkeypatch.setattr(study, "JUST_NOW", timedelta(0))
+    monkeypatch.setattr(study, "CLAIM_TIME", timedelta(0))
     assert made.owners() == {""}
     made.release("", died=False)
     assert made.counts() == {"waiting": 1}
@@ -64,7 +67,8 @@ def test_a_process_that_goes_on_draws_what_one_alone_would(tmp_path, sampler):
 
     def draw(made, count):
         for _ in range(count):
-            trial = made.ask(RATE)
+            made.draw(1, RATE)
+            trial = made.trials()[-1]
             made.complete(trial.number, (trial.params["rate"] - 0.3) ** 2)
 
     drawn = []
@@ -108,9 +112,47 @@ def test_a_line_that_was_not_written_to_its_end_is_dropped(tmp_path, left):
     assert not list(tmp_path.glob("*.lock*"))
 
 
-def test_a_damaged_record_is_a_sentence(tmp_path):
+def attribute(name, value):
+    """A line of the journal that sets an attribute of trial 0."""
+    return json.dumps({"op_code": 8, "worker_id": "x", "trial_id": 0, "user_attr": {name: value}})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense\nnonsense",
+        "[" * 100_000,
+        "3",
+        '{"op_code": 99, "worker_id": "x"}',
+        '{"op_code": 4}',
+        '{"op_code": 6, "worker_id": "x", "trial_id": 0, "state": 1, "values": ["many"]}',
+        attribute("program", "0"),
+        attribute("labels", ["rate", 0.5]),
+        attribute("deaths", "many"),
+        attribute("reason", {"why": 3}),
+    ],
+    ids=lambda line: line[:40],
+)
+def test_a_damaged_record_is_a_sentence(tmp_path, line):
     with_a_trial(tmp_path)
-    with open(tmp_path / "journal.log", "ab") as file:
-        file.write(b"nonsense\nnonsense\n")
-    with pytest.raises(UserError, match=r"^the record of \S+ is damaged: \S+journal.log: "):
+    with open(tmp_path / "journal.log", "a") as file:
+        file.write(f"{line}\n{attribute('more', 0)}\n")
+    with pytest.raises(UserError) as refused:
         Study(tmp_path, Search())
+    sentence = r"the record of \S+ is damaged: \S+journal.log: \S.*"
+    assert re.fullmatch(sentence, str(refused.value))
+
+
+def test_a_step_may_be_reported_again(tmp_path):
+    """By a trial that goes on from a checkpoint; the pruner decides as it did."""
+    search = Search(pruner="median")
+    made = Study(tmp_path, search, maximize=True)
+    for rate in range(6):
+        made.add({"rate": rate / 10}, RATE)
+        made.note(rate, PROGRAM, 0)
+    made.claim(0, 6, "worker")
+    for number, value in enumerate([0.5, 0.6, 0.7, 0.8, 0.9]):
+        assert not made.report(number, value, 1)
+        made.complete(number, value)
+    assert made.report(5, 0.1, 1)
+    assert Study(tmp_path, search).report(5, 0.1, 1)

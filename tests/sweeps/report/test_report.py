@@ -13,7 +13,7 @@ from nnjax.data import Beach
 from nnjax.learners import Supervised
 from nnjax.models import SingleNeuron
 from nnjax.optimizers import SGD
-from nnjax.sweeps import Search, Sweep, Values
+from nnjax.sweeps import Search, Sweep, Values, run_sweep
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.record.importance import importances
 from nnjax.sweeps.record.results import Result, open_study, results
@@ -21,7 +21,6 @@ from nnjax.sweeps.record.results_csv import write_csv
 from nnjax.sweeps.report import report as reports
 from nnjax.sweeps.report.report_figures import draw_figures
 from nnjax.sweeps.report.seeds import combine
-from nnjax.sweeps.run import run_sweep
 from nnjax.training import Experiment, Training
 
 RATES = (0.01, 0.1, 1.0)

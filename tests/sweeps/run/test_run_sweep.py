@@ -1,13 +1,15 @@
 """Sweeps from Python: samplers, pruners, conditions, constraints, going on."""
 
+import dataclasses
 from unittest.mock import Mock
 
 import numpy as np
+import optuna
 import pytest
 
 from nnjax import fields
 from nnjax.errors import UserError
-from nnjax.optimizers import Adam
+from nnjax.optimizers import SGD, Adam
 from nnjax.sweeps import Range, Search, Sweep
 from nnjax.sweeps.record.study import REASON, REFUSED, Study
 
@@ -82,6 +84,25 @@ def test_a_pruner_gives_up_what_falls_behind(digits, with_training, sweep_to_end
     run = swept.directory.open_trial(pruned.number)
     assert run.status == "pruned"
     assert run.read_metrics()[-1]["epoch"] < 8
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+def test_pruners_compare_after_equal_numbers_of_epochs(
+    digits, with_training, sweep_to_end, pruner, monkeypatch
+):
+    """Trials of small batches are the best here, and have made the most updates in each epoch."""
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: False)
+    learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.01))
+    experiment = with_training(dataclasses.replace(digits, learner=learner), epochs=2.5)
+    sweep = Sweep(
+        experiment=experiment,
+        over={"batch_size": (400, 37), "evaluate_every": (1.0, 0.5)},
+        search=Search(pruner=pruner),
+    )
+    swept = sweep_to_end(sweep)
+    steps = [list(trial.intermediate_values) for trial in swept.study.trials()]
+    # In halves of an epoch.
+    assert steps == [[2, 4, 6], [1, 2, 3, 4, 5]] * 2
 
 
 def test_what_is_finished_is_not_run_twice(quick, sweep_to_end):
