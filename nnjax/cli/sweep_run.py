@@ -70,7 +70,11 @@ def carry_through(directory: SweepDirectory, parsed: sweep_options.Parsed) -> in
     experiment = sweep.experiment
     objective = Objective.of(sweep.search.metric, experiment, load_data(experiment))
     study = Study(
-        directory.directory, sweep.search, name=directory.study, maximize=objective.maximize
+        directory.directory,
+        sweep.search,
+        name=directory.study,
+        maximize=objective.maximize,
+        trust=directory.trust,
     )
     with Display(directory, study, objective, quiet=options.quiet) as display:
         work = _workers(directory, study, parsed, objective, display.update)

@@ -45,11 +45,12 @@ class SweepDirectory:
       directory: its path.
       settings: the content of ``sweep.json``.
       locks: of the processes that work on the sweep.
+      trust: whether the code of the sweep may run although somebody else made it.
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, Any], *, trust: bool = False):
         """Takes a directory that is a sweep already; see ``create`` and ``open``."""
-        self.directory, self.settings, self._trust = directory, settings, trust
+        self.directory, self.settings, self.trust = directory, settings, trust
         self.locks = WorkerLocks(directory / "workers")
 
     @classmethod
@@ -112,7 +113,7 @@ class SweepDirectory:
         if self.settings.get("words") != settings.get("words"):
             # Worker processes read the words from the file.
             _write_settings(self.directory, {**self.settings, **settings})
-        return type(self).open(self.directory, trust=self._trust)
+        return type(self).open(self.directory, trust=self.trust)
 
     def _is_copy(self, config_file: Path | None) -> bool:
         """Whether the sweep was made with this config file of the user's own, or with none."""
@@ -130,6 +131,7 @@ class SweepDirectory:
         *,
         directory: Path | None = None,
         config_file: Path | None = None,
+        trust: bool = False,
     ) -> Iterator["SweepDirectory"]:
         """Makes or opens the directory, as ``create`` does, and gives it.
 
@@ -138,6 +140,7 @@ class SweepDirectory:
         """
         is_new = directory is None or not is_sweep(directory)
         made = cls.create(name, settings, directory=directory, config_file=config_file)
+        made.trust = made.trust or trust
         try:
             yield made
         except Interrupted:
@@ -189,7 +192,7 @@ class SweepDirectory:
         Raises:
           UserError: this user did not make the sweep on this machine, and did not say ``trust``.
         """
-        trust.check(self.directory, self._code(), is_ours=self.is_ours(), trust=self._trust)
+        trust.check(self.directory, self._code(), is_ours=self.is_ours(), trust=self.trust)
 
     def is_ours(self) -> bool:
         """Whether this user made the sweep, with these settings and this file, on this machine."""
@@ -257,7 +260,7 @@ class SweepDirectory:
 
     def open_trial(self, number: int) -> Run:
         """The run of a trial."""
-        return Run.open(self.trial(number), trust=self._trust)
+        return Run.open(self.trial(number), trust=self.trust)
 
     # Programs
 

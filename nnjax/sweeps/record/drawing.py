@@ -17,6 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from nnjax.errors import UserError
+from nnjax.runs import trust
 from nnjax.sweeps.plan.space import Suggest
 from nnjax.sweeps.plan.sweep import Search
 
@@ -29,6 +30,15 @@ REFUSED = "refused"
 SAMPLER_STATE = "nnjax:sampler_state"
 """System attribute of a drawn trial: the attributes of the study that the draw changed, such as the
 position in a quasi-random sequence. They belong to the trial, so that one write records both."""
+
+PICKLES = "cma:optimizer"
+"""How the system attributes begin in which CMA-ES keeps its state, pickled."""
+
+SIGNATURE = "nnjax:signature"
+"""System attribute of a drawn trial: this user's signature of its pickles."""
+
+PURPOSE = "sampler"
+"""What the signature is for."""
 
 MOST_DRAWS = 1000
 """Consecutive draws that a sweep's ``allowed`` may refuse before this is taken for a mistake."""
@@ -114,7 +124,11 @@ class Drawing:
             params=drawn.params,
             distributions=drawn.distributions,
             user_attrs={**drawn.user_attrs, **mark},
-            system_attrs={**drawn.system_attrs, **({SAMPLER_STATE: changed} if changed else {})},
+            system_attrs={
+                **drawn.system_attrs,
+                **({SAMPLER_STATE: changed} if changed else {}),
+                **_signature(drawn),
+            },
         )
 
     def _attributes(self) -> Mapping[str, Any]:
@@ -124,6 +138,27 @@ class Drawing:
 def is_refused(trial: FrozenTrial) -> bool:
     """Whether a trial is not to be trained."""
     return bool(trial.user_attrs.get(REFUSED))
+
+
+def has_foreign_pickles(study: optuna.Study, search: Search) -> bool:
+    """Whether the sampler would unpickle what this user did not pickle on this machine."""
+    trials = study.get_trials(deepcopy=False) if search.sampler == "cmaes" else []
+    return any(
+        (pickles := _pickles(trial))
+        and not trust.is_signed(PURPOSE, pickles, trial.system_attrs.get(SIGNATURE))
+        for trial in trials
+    )
+
+
+def _pickles(trial: FrozenTrial) -> dict[str, Any]:
+    """The attributes of a trial that hold pickles."""
+    return {name: value for name, value in trial.system_attrs.items() if name.startswith(PICKLES)}
+
+
+def _signature(drawn: FrozenTrial) -> dict[str, Any]:
+    """The attribute that signs the pickles of a trial; none where there is no pickle."""
+    pickles = _pickles(drawn)
+    return {SIGNATURE: trust.sign(PURPOSE, pickles)} if pickles else {}
 
 
 def _as_running(trial: FrozenTrial) -> FrozenTrial:

@@ -16,6 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from nnjax.errors import UserError
+from nnjax.runs import trust
 from nnjax.sweeps.plan.space import Suggest
 from nnjax.sweeps.plan.sweep import Search
 from nnjax.sweeps.record.drawing import (
@@ -24,6 +25,7 @@ from nnjax.sweeps.record.drawing import (
     SAMPLER_STATE,
     Drawing,
     IsAllowed,
+    has_foreign_pickles,
     is_refused,
     make_sampler,
     silence_optuna,
@@ -55,7 +57,13 @@ class Study:
     """The trials of a sweep."""
 
     def __init__(
-        self, directory: Path, search: Search, *, name: str = NAME, maximize: bool | None = None
+        self,
+        directory: Path,
+        search: Search,
+        *,
+        name: str = NAME,
+        maximize: bool | None = None,
+        trust: bool = False,
     ):
         """Opens the study of a sweep, or makes it.
 
@@ -64,12 +72,13 @@ class Study:
           search: sampler, pruner and storage.
           name: of the study in a storage of ``search``, which may hold other sweeps too.
           maximize: whether larger values are better; given where the study may have to be made.
+          trust: whether to unpickle the state of the sampler although somebody else made it.
 
         Raises:
           UserError: the storage cannot be reached, has no such study, or is damaged.
         """
         silence_optuna()
-        self._search = search
+        self._directory, self._search, self._trust = directory, search, trust
         name = name if search.storage else NAME
         try:
             self._storage = open_storage(directory, search.storage)
@@ -151,8 +160,12 @@ class Study:
           is_allowed: whether to train a trial with these values; None allows all.
 
         Raises:
-          UserError: too many draws in a row are refused, or the record cannot hold a value.
+          UserError: too many draws in a row are refused, the record cannot hold a value, or it
+            holds pickles of somebody else.
         """
+        if has_foreign_pickles(self._study, self._search):
+            code = ["unpickle the state of its sampler"]
+            trust.check(self._directory, code, is_ours=False, trust=self._trust)
         drawing = Drawing(self._study, self._search)
         for _ in range(count):
             for trial in drawing.draw(distributions, suggest, is_allowed):

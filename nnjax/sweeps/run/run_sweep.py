@@ -29,7 +29,9 @@ class Swept(NamedTuple):
     objective: Objective
 
 
-def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1) -> Swept:
+def run_sweep(
+    sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1, trust: bool = False
+) -> Swept:
     """Carries a sweep through, or goes on with it where its directory holds it already.
 
     Args:
@@ -37,6 +39,7 @@ def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1)
       path: the sweep's directory.
       name: of the experiment.
       spread: devices that share the trials which are trained at once.
+      trust: whether to go on with a sweep that needs to unpickle what somebody else made.
 
     Raises:
       UserError: the directory holds another sweep, or the sweep does not fit its experiment.
@@ -47,7 +50,7 @@ def run_sweep(sweep: Sweep, path: Path, *, name: str = "sweep", spread: int = 1)
         "search": config_json.to_json(sweep.search),
         "over": {path: without_addresses(repr(one)) for path, one in sweep.space.items()},
     }
-    with SweepDirectory.begin(name, settings, directory=path) as directory:
+    with SweepDirectory.begin(name, settings, directory=path, trust=trust) as directory:
         return _carry_through(sweep, directory, spread)
 
 
@@ -55,7 +58,11 @@ def _carry_through(sweep: Sweep, directory: SweepDirectory, spread: int) -> Swep
     load_data = SharedData()
     objective = Objective.of(sweep.search.metric, sweep.experiment, load_data(sweep.experiment))
     study = Study(
-        directory.directory, sweep.search, name=directory.study, maximize=objective.maximize
+        directory.directory,
+        sweep.search,
+        name=directory.study,
+        maximize=objective.maximize,
+        trust=directory.trust,
     )
     mesh = devices.make_mesh(spread)
     modules = config_json.modules_of(sweep.experiment)

@@ -1,6 +1,9 @@
 """A trial reaches the record whole, at whichever write the process that draws it is killed."""
 
 import json
+import os
+import pickle
+import re
 
 import optuna
 import pytest
@@ -17,8 +20,9 @@ from nnjax.sweeps.plan.plan import Planner
 from nnjax.sweeps.plan.shared_data import SharedData
 from nnjax.sweeps.record import study as studies
 from nnjax.sweeps.record.directory import SweepDirectory
-from nnjax.sweeps.record.drawing import LABELS, REFUSED, Drawing, make_sampler
-from nnjax.sweeps.record.results import results
+from nnjax.sweeps.record.drawing import LABELS, PICKLES, REFUSED, SIGNATURE, Drawing, make_sampler
+from nnjax.sweeps.record.importance import importances
+from nnjax.sweeps.record.results import ranked, results
 from nnjax.sweeps.record.study import PROGRAM, Study
 from nnjax.sweeps.run.conduct import conduct
 from nnjax.training import Experiment, Training
@@ -224,3 +228,67 @@ def test_labels_are_what_the_record_gives_back(tmp_path):
     (trial,) = Study(tmp_path, Search()).trials()
     assert trial.user_attrs[LABELS] == {"model.features": [8, 4], "monitor": "none", "l2": 0.5}
     assert json.loads(json.dumps(trial.user_attrs)) == trial.user_attrs
+
+
+PLANE = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in ("optimizer.b1", "l2")}
+
+
+def cmaes(directory, **options):
+    return Study(directory, Search(sampler="cmaes", trials=20), maximize=False, **options)
+
+
+class Payload:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.fixture
+def with_pickles(tmp_path):
+    """The directory of a study that CMA-ES has drawn from, to where it keeps its state."""
+    made = cmaes(tmp_path)
+    for _ in range(12):
+        made.draw(1, PLANE)
+        trial = made.trials()[-1]
+        made.complete(trial.number, sum(trial.params.values()))
+    assert any(name.startswith(PICKLES) for t in made.trials() for name in t.system_attrs)
+    return tmp_path
+
+
+def test_what_this_user_pickled_needs_no_trust(with_pickles):
+    cmaes(with_pickles).draw(1, PLANE)
+
+
+def test_a_pickle_of_somebody_else_is_not_opened_without_trust(with_pickles, tmp_path):
+    journal = with_pickles / "journal.log"
+    harm = pickle.dumps(Payload(tmp_path / "harm")).hex()
+    # It is written in parts.
+    text = re.sub(rf'("{PICKLES}:0"):"[0-9a-f]+"', rf'\1:"{harm}"', journal.read_text())
+    text = re.sub(rf'("{PICKLES}:[1-9]"):"[0-9a-f]+"', r'\1:""', text)
+    journal.write_text(text)
+    again = cmaes(with_pickles)
+    sentence = "would unpickle the state of its sampler, and you did not make that .* --trust"
+    with pytest.raises(UserError, match=sentence):
+        again.draw(1, PLANE)
+    # Whoever only reads, trains or reports unpickles nothing.
+    assert len(again.trials()) == 12
+    ranked(Study(with_pickles, Search()))
+    importances(again)
+    assert not (tmp_path / "harm").exists()
+    with pytest.raises(AttributeError):
+        cmaes(with_pickles, trust=True).draw(1, PLANE)
+    assert (tmp_path / "harm").exists()
+
+
+def test_pickles_without_a_signature_need_trust(with_pickles):
+    """As earlier versions wrote them."""
+    journal = with_pickles / "journal.log"
+    journal.write_text(re.sub(rf',"{SIGNATURE}":"[0-9a-f]+"', "", journal.read_text()))
+    with pytest.raises(UserError, match="would unpickle the state of its sampler"):
+        cmaes(with_pickles).draw(1, PLANE)
+    cmaes(with_pickles, trust=True).draw(1, PLANE)
+    assert len(Study(with_pickles, Search()).trials()) == 13
