@@ -13,7 +13,9 @@ PUBLIC = (
     "activations",
     "data",
     "data.tasks",
+    "console",
     "export",
+    "figures",
     "generation",
     "initializers",
     "interchange",
@@ -28,6 +30,7 @@ PUBLIC = (
     "schedules",
     "solvers",
     "sweeps",
+    "tables",
     "training",
 )
 """The modules of nnjax that people import from."""

@@ -1,9 +1,11 @@
-"""Pictures of runs, data and models: functions that return a matplotlib ``Figure``, and ``save``.
+"""Figures of runs, data and models: functions that return a matplotlib ``Figure``, and ``save``.
 
-Matplotlib is imported when the first picture is drawn, as it takes most of a second. Its object
-interface is used throughout, so that no window system and no global state are touched.
+Matplotlib is imported when the first figure is drawn, because that takes most of a second. The
+figures look the same whatever matplotlib's settings are, and leave the user's settings alone. A
+notebook shows a figure that is the value of a cell.
 """
 
+from nnjax.figures.attention import draw_attention
 from nnjax.figures.comparison import compare_curves
 from nnjax.figures.confusion import draw_confusion_matrix
 from nnjax.figures.decision_boundary import draw_decision_boundary
@@ -21,6 +23,7 @@ from nnjax.figures.sweeps.sweep_curves import draw_sweep_curves
 
 __all__ = [
     "compare_curves",
+    "draw_attention",
     "draw_confusion_matrix",
     "draw_decision_boundary",
     "draw_hyperparameters",

@@ -1,4 +1,4 @@
-"""The confusion matrix: which class is taken for which."""
+"""The confusion matrix: how often each class is predicted as each other one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnjax.figures import style
+from nnjax.figures.settings import own_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,24 +17,38 @@ MOST_NUMBERED = 30
 """Classes up to which the counts are written into the cells."""
 
 
+@own_settings()
 def draw_confusion_matrix(
     counts: np.ndarray, classes: Sequence[str], title: str = "confusion matrix"
 ) -> Figure:
-    """Draws the counts; the diagonal is grey, so that the mistakes stand out.
+    """Draws a confusion matrix; its diagonal is grey, so that the mistakes stand out.
 
     Args:
       counts: (classes, classes) integers; row: the true class, column: the predicted one.
       classes: the names of the classes.
       title: of the figure.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.figures import draw_confusion_matrix
+      >>> figure = draw_confusion_matrix(np.array([[9, 1], [0, 10]]), ["cat", "dog"])
+      >>> [text.get_text() for text in figure.axes[0].texts]
+      ['9', '1', '10', '90.0%', '100.0%', 'recall']
     """
     number = len(classes)
     numbered = number <= MOST_NUMBERED
-    cell = 0.4 if numbered else 6.0 / number
+    names = [style.shown_name(name) for name in classes]
+    widest = max((f"{count:,}" for count in np.unique(counts)), key=len, default="")
+    needed = style.text_width([widest], style.SMALL_SIZE) + 0.08
+    cell = max(0.4, needed) if numbered else 6.0 / number
     side = cell * number
-    left = 0.5 + min(0.075 * max(map(len, classes)), 2.0)
+    left = 0.45 + (style.text_width(names, style.TEXT_SIZE) if numbered else 0.0)
+    # Names of up to three letters fit below the columns.
+    upright = numbered and style.text_width(names, style.TEXT_SIZE) < cell - 0.05
+    below = 0.55 if upright else left - 0.05
     width = max(left + side + 0.9, 4.2)
-    figure = style.new_figure(width, side + left + 0.75, title)
-    axes = style.place_axes(figure, left, left - 0.05, side, side)
+    figure = style.new_figure(width, side + below + 0.75, title)
+    axes = style.place_axes(figure, left, below, side, side)
     style.bare(axes)
     axes.set_axis_on()
     axes.spines["bottom"].set_visible(False)
@@ -41,16 +56,16 @@ def draw_confusion_matrix(
     if numbered:
         _write_counts(axes, counts)
         _write_recalls(axes, counts)
-        rotation = 90 if max(map(len, classes)) > 3 else 0
-        axes.set_xticks(range(number), classes, rotation=rotation, fontsize=style.TEXT_SIZE)
-        axes.set_yticks(range(number), classes, fontsize=style.TEXT_SIZE)
+        rotation = 0 if upright else 90
+        axes.set_xticks(range(number), names, rotation=rotation, fontsize=style.TEXT_SIZE)
+        axes.set_yticks(range(number), names, fontsize=style.TEXT_SIZE)
         axes.tick_params(colors=style.INK)
     style.name_axes(axes, "predicted", "true")
     return figure
 
 
 def _tints(counts: np.ndarray) -> np.ndarray:
-    """(K, K, 3) colours: mistakes from white to red, by their share of the class; hits grey."""
+    """(K, K, 3) colours: mistakes white to red by their share of the class, the diagonal grey."""
     from matplotlib.colors import to_rgb
 
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -75,7 +90,7 @@ def _write_counts(axes, counts: np.ndarray) -> None:
 
 
 def _write_recalls(axes, counts: np.ndarray) -> None:
-    """Beside each row the share of the class that was recognised."""
+    """Writes beside each row its recall: the share of the class that is predicted correctly."""
     number = len(counts)
     muted = {"fontsize": style.SMALL_SIZE, "color": style.MUTED, "va": "center"}
     for row, total in enumerate(counts.sum(1)):

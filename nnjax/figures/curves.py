@@ -1,4 +1,4 @@
-"""The curves in the records of a run."""
+"""The curves in the records of a run, and how they are drawn."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnjax.figures import style
 from nnjax.metrics import NOT_METRICS
 
 LOG_RATIO = 6
 """A loss that falls by more than this factor is drawn on a logarithmic axis."""
 
-
 SQUEEZE = 4
-"""The beginning of a curve leaves the picture where it takes more than this times the rest."""
+"""The first tenth of a curve may leave the axes if it spans over this many times the rest."""
 
 
 class Curve(NamedTuple):
@@ -21,6 +21,10 @@ class Curve(NamedTuple):
 
     epochs: np.ndarray
     values: np.ndarray
+
+    def at(self, epoch: float) -> float:
+        """The value at an epoch, between two records by linear interpolation."""
+        return float(np.interp(epoch, self.epochs, self.values))
 
 
 def read_curves(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Curve]]:
@@ -39,22 +43,46 @@ def read_curves(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cur
     }
 
 
-def draw_curve(axes: Any, curve: Curve, **style: Any) -> None:
-    """Draws a curve; with few points, also these."""
+def draw_curve(axes: Any, curve: Curve, **options: Any) -> None:
+    """Draws a curve; at most twelve points are marked by dots, too."""
     few = len(curve.epochs) <= 12
-    axes.plot(*curve, marker="o" if few else None, markersize=3, solid_capstyle="round", **style)
+    options = {"marker": "o" if few else None, "solid_capstyle": "round", **options}
+    axes.plot(*curve, markersize=3, **options)
 
 
-def _range(curves: Iterable[Curve], skipped: float) -> tuple[float, float]:
-    """The least and the largest value after the ``skipped`` part of each curve."""
-    late = [curve.values[int(skipped * len(curve.values)) :] for curve in curves]
-    return float(min(map(np.min, late))), float(max(map(np.max, late)))
+def mark_kept(axes: Any, epoch: float, *, named: bool) -> None:
+    """Draws a vertical line at the epoch whose parameters were kept.
+
+    Args:
+      axes: with their final limits.
+      epoch: where the line stands.
+      named: whether to write what the line means beside it.
+    """
+    axes.axvline(epoch, color=style.MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    if not named:
+        return
+    low, high = axes.get_xlim()
+    # On the side that has more room.
+    on_left = epoch > (low + high) / 2
+    axes.annotate(
+        "kept", (epoch, 1.0), (-3 if on_left else 3, -1), textcoords="offset points",
+        xycoords=("data", "axes fraction"), ha="right" if on_left else "left", va="top",
+        fontsize=style.SMALL_SIZE, color=style.MUTED,
+    )  # fmt: skip
+
+
+def kept_epoch(summary: Mapping[str, Any]) -> float | None:
+    """The epoch whose parameters a run kept, from its ``summary.json``; None of the last."""
+    step, steps = summary.get("best_step"), summary.get("steps")
+    if step is None or not steps or "epochs" not in summary:
+        return None
+    return float(summary["epochs"] * step / steps)
 
 
 def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
     """Sets limits and scale so that the curves fill the axes.
 
-    The first tenth of a long run may leave the picture where it would squeeze all that follows.
+    The first tenth of a long run may leave the axes where it would squeeze all that follows.
     """
     curves = list(curves)
     low, high = _range(curves, 0.0)
@@ -78,8 +106,14 @@ def set_limits(axes: Any, metric: str, curves: Iterable[Curve]) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
+def _range(curves: Iterable[Curve], skipped: float) -> tuple[float, float]:
+    """The least and the largest value after the ``skipped`` part of each curve."""
+    late = [curve.values[int(skipped * len(curve.values)) :] for curve in curves]
+    return float(min(map(np.min, late))), float(max(map(np.max, late)))
+
+
 def make_logarithmic(axes: Any) -> None:
-    """A logarithmic scale with plain numbers, 0.1, 0.2, 0.5, 1, beside it."""
+    """Makes the vertical axis logarithmic, with plain numbers, 0.1, 0.2, 0.5, 1, beside it."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_yscale("log")

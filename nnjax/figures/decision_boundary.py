@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnjax.figures import style
+from nnjax.figures.settings import own_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ RESOLUTION = 200
 """Points of the grid along each axis."""
 
 
+@own_settings()
 def draw_decision_boundary(
     probabilities: Callable[[np.ndarray], np.ndarray],
     splits: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -33,16 +35,29 @@ def draw_decision_boundary(
       title: of the figure.
 
     Returns:
-      The figure; None where it would show points beyond the numbers of float32, as inputs are.
+      The figure; None where it would show points beyond the range of float32, the dtype of inputs.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.figures import draw_decision_boundary
+      >>> points, labels = np.float32([[0, 0], [1, 1]]), np.array([0, 1])
+      >>> figure = draw_decision_boundary(
+      ...     lambda points: np.float32(points[:, :1] > 0.5), {"train": (points, labels)}, "ab"
+      ... )
+      >>> figure.axes[0].get_xlabel()
+      'x₁'
     """
     points = np.concatenate([inputs for inputs, _ in splits.values()])
-    # In float64, as the way between two numbers may be too long for float32.
+    # In float64, because the difference of two float32 numbers may overflow in float32.
     low, high = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
     margin = 0.06 * np.maximum(high - low, 1e-6)
     low, high = low - margin, high + margin
     if not np.all(np.abs([low, high]) <= np.finfo(np.float32).max):
         return None
-    figure = style.new_figure(SIDE + 0.75 + 1.35, SIDE + 1.0, title)
+    names = [style.shown_name(f"class {name}", 24) for name in classes[: len(style.PALETTE)]]
+    names += [f"and {len(classes) - len(names)} more"] * (len(classes) > len(names))
+    right = max(0.6 + style.text_width([*names, *splits], style.TEXT_SIZE), 1.35)
+    figure = style.new_figure(SIDE + 0.75 + right, SIDE + 1.0, title)
     axes = style.place_axes(figure, 0.55, 0.45, SIDE, SIDE)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
@@ -50,13 +65,13 @@ def draw_decision_boundary(
     for split, (inputs, targets) in splits.items():
         _draw_points(axes, inputs, targets, ringed=split != "train")
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    _draw_legend(axes, classes, list(splits))
+    _draw_legend(axes, names, list(splits))
     style.name_axes(axes, "x₁", "x₂")
     return figure
 
 
 def _draw_regions(axes, probabilities: Callable, low: np.ndarray, high: np.ndarray) -> None:
-    """The classes' colours, mixed by probability, and a line where the decision changes."""
+    """Draws the colours of the classes mixed by probability, and the decision boundary."""
     from matplotlib.colors import to_rgb
 
     x, y = (np.linspace(low[i], high[i], RESOLUTION, dtype=np.float32) for i in (0, 1))
@@ -70,7 +85,7 @@ def _draw_regions(axes, probabilities: Callable, low: np.ndarray, high: np.ndarr
     extent = (low[0], high[0], low[1], high[1])
     image = mixed.reshape(RESOLUTION, RESOLUTION, 3)
     axes.imshow(image, origin="lower", extent=extent, aspect="auto", interpolation="bilinear")
-    # The share of the likeliest class over that of the next is 0 where the decision changes.
+    # The lead of a class over the most probable other one is 0 where the decision changes.
     for index in range(shares.shape[1] if shares.shape[1] > 2 else 1):
         others = np.delete(shares, index, 1).max(1)
         lead = (shares[:, index] - others).reshape(RESOLUTION, RESOLUTION)
@@ -89,12 +104,13 @@ def _draw_points(axes, inputs: np.ndarray, targets: np.ndarray, *, ringed: bool)
 
 
 def _draw_legend(axes, classes: Sequence[str], splits: Sequence[str]) -> None:
-    """The classes in their colours, then what dots and rings are, at the right."""
+    """At the right: the classes in their colours, then what dots and rings are."""
     y = 0.98
-    for index, name in enumerate(classes[: len(style.PALETTE)]):
-        dot = {"marker": "s", "markersize": 7, "color": style.colour(index), "clip_on": False}
-        axes.plot(1.05, y, transform=axes.transAxes, **dot)
-        _write(axes, y, f"class {name}")
+    for index, name in enumerate(classes):
+        if index < len(style.PALETTE):
+            dot = {"marker": "s", "markersize": 7, "color": style.colour(index), "clip_on": False}
+            axes.plot(1.05, y, transform=axes.transAxes, **dot)
+        _write(axes, y, name)
         y -= 0.05
     y -= 0.03
     for split in splits:

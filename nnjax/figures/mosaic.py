@@ -1,4 +1,4 @@
-"""Many small images side by side in one picture."""
+"""Many small images side by side in one figure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnjax.figures import style
+from nnjax.figures.settings import own_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TILE = 0.82
-"""Side of a tile in inches."""
+"""Width of a tile with short captions, in inches."""
+
+CAPTION_SIZE = 6.3
 
 
+@own_settings()
 def draw_mosaic(
     images: np.ndarray,
     captions: Sequence[str] | None = None,
@@ -39,36 +43,33 @@ def draw_mosaic(
     number, height, width = images.shape[:3]
     columns = min(columns, number)
     rows = math.ceil(number / columns)
-    gap, above = 0.12, 0.2 if captions else 0.0
-    tall = TILE * height / width
+    gap, above = 0.12, 0.2 if captions is not None else 0.0
+    tile = max(TILE, style.text_width(captions or (), CAPTION_SIZE))
+    tall = tile * height / width
     top = 0.62 if note else 0.45
+    below = rows * (tall + gap + above) + 0.1
     figure = style.new_figure(
-        max(columns * (TILE + gap) + gap + 0.06, 3.6),
-        rows * (tall + gap + above) + top + 0.1,
-        title,
+        max(columns * (tile + gap) + gap + 0.06, 3.6), below + top, title, note
     )
     across, up = figure.get_size_inches()
-    if note:
-        place = {"x": 0.15 / across, "y": 1 - 0.36 / up, "va": "top"}
-        figure.text(s=note, fontsize=style.SMALL_SIZE, color=style.MUTED, **place)
     axes = style.place_axes(figure, 0, 0, across, up)
     style.bare(axes)
     axes.set(xlim=(0, across), ylim=(0, up))
     options = {"cmap": "gray_r", "vmin": 0.0, "vmax": 1.0, **colours}
     for index, image in enumerate(images):
-        x = 0.15 + index % columns * (TILE + gap)
-        y = up - top - (index // columns + 1) * (tall + gap + above) + gap
-        # One axes for all: an axes for each would take most of the time.
+        x = 0.15 + index % columns * (tile + gap)
+        y = below - (index // columns + 1) * (tall + gap + above) + gap
+        # One axes for all images: making an axes for each takes most of the time.
         axes.imshow(
             image[..., 0] if image.shape[-1] == 1 else image,
-            extent=(x, x + TILE, y, y + tall),
+            extent=(x, x + tile, y, y + tall),
             interpolation="nearest",
             aspect="auto",
             **options,
         )
-        if captions:
+        if captions is not None:
             place = {"x": x, "y": y + tall + 0.04, "va": "bottom"}
-            axes.text(s=captions[index], fontsize=6.3, color=style.INK, **place)
+            axes.text(s=captions[index], fontsize=CAPTION_SIZE, color=style.INK, **place)
     axes.set(xlim=(0, across), ylim=(0, up))
     return figure
 
@@ -76,14 +77,17 @@ def draw_mosaic(
 def as_pictures(images: np.ndarray) -> np.ndarray:
     """Scales images (n, height, width, channels) as stored to (n, height, width, 1 or 3) in [0, 1].
 
-    Bytes keep their meaning where they fill it; anything else is scaled from the least to the
-    largest number in all of them.
+    Bytes above 127 are taken as 0 to 255. Other images are scaled from the least to the largest
+    finite number in all of them.
     """
     pictures = images.astype(np.float32)
     if images.dtype == np.uint8 and images.max(initial=0) > 127:
         return pictures / 255
-    low, high = pictures.min(), pictures.max()
-    return (pictures - low) / ((high - low) or 1.0)
+    finite = pictures[np.isfinite(pictures)]
+    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+    if low >= high:
+        return np.zeros_like(pictures)
+    return np.clip((pictures - low) / (high - low), 0, 1)
 
 
 def is_image(shape: Sequence[int]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,23 @@ import jax
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Stream
+from nnjax.errors import UserError, warn
 from nnjax.export import evaluation_params
 from nnjax.figures.confusion import draw_confusion_matrix
 from nnjax.figures.decision_boundary import draw_decision_boundary
 from nnjax.figures.kernels import draw_kernels, first_layer_kernels
 from nnjax.figures.learning_curves import draw_learning_curves
-from nnjax.figures.mistakes import decisions, draw_mistakes
+from nnjax.figures.mistakes import draw_mistakes
 from nnjax.figures.mosaic import is_image
-from nnjax.figures.prediction import class_indices, flat, predict_with_targets
+from nnjax.figures.prediction import (
+    class_indices,
+    decisions,
+    flat,
+    output_names,
+    predict_with_targets,
+)
 from nnjax.figures.regression import draw_regression
+from nnjax.figures.settings import import_matplotlib
 from nnjax.figures.style import save
 from nnjax.metrics import confusion_matrix
 
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from nnjax.runs.run import Run
 
 SHOWN = ("test", "validation", "train")
-"""The pictures are of the first of these splits that the data has."""
+"""The figures show the first of these splits that the data has."""
 
 
 def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
@@ -35,38 +44,71 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
 
     Learning curves; of a classifier the confusion matrix, of images also the mistakes and the
     kernels of the first layer, of points in the plane the decision boundary; of a regression the
-    predictions against the true values.
+    predictions against the true values. A figure that cannot be drawn is left out with a warning on
+    stderr: the training is finished, and its results must not be lost by a figure.
 
     Args:
       result: what ``fit`` returned: ``learner``, ``state`` and ``summary``.
       data: that it was trained on.
-      run: the run directory. Of several processes that make a run the first one draws.
+      run: the run directory. Of several processes that train one run, rank 0 draws.
 
     Returns:
       The paths of the files, in the order in which they are worth looking at.
 
-    Raises:
-      UserError: the disk is full or read-only.
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import Circles
+      >>> from nnjax.figures import draw_report
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> from nnjax.optimizers import SGD
+      >>> from nnjax.runs import Run
+      >>> from nnjax.training import Experiment, Training, fit
+      >>> learner = Supervised(MLP(features=(4,)), optimizer=SGD(learning_rate=0.1))
+      >>> experiment = Experiment(Circles(), learner, Training(steps=2, batch_size=10))
+      >>> run = Run.create("circles", experiment, directory=Path("run"))
+      >>> data = experiment.data.load()
+      >>> result = fit(learner, data, experiment.training, run=run)
+      >>> [path.name for path in draw_report(result, data, run)]
+      ['learning_curves.png', 'decision_boundary.png', 'confusion_matrix.png']
     """
     if not run.keeps:
         return []
-    # While the device predicts, another thread imports what takes a second to import.
-    importing = threading.Thread(target=import_matplotlib)
+    # Importing matplotlib takes a second; another thread does it while the device predicts.
+    importing = threading.Thread(target=_import_early)
     importing.start()
     split = next(name for name in SHOWN if data.size(name))
     predicted = None
-    # A learner of one's own need not predict.
+    # A learner of the user's own may lack `predict`.
     if data.target_vocabulary is None and hasattr(result.learner, "predict"):
-        predicted = predict_with_targets(result.learner, result.state, data, split)
+        with _a_figure_less("predictions"):
+            predicted = predict_with_targets(result.learner, result.state, data, split)
     importing.join()
-    figures = _figures(result, data, run, split, predicted)
-    return [save(figure, run.figures / f"{name}.png") for name, figure in figures if figure]
+    paths = []
+    for name, draw in _figures(result, data, run, split, predicted).items():
+        with _a_figure_less(name):
+            figure = draw()
+            if figure is not None:
+                paths.append(save(figure, run.figures / f"{name}.png"))
+    return paths
 
 
-def import_matplotlib() -> None:
-    """Imports what drawing needs."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
+def _import_early() -> None:
+    # An error is raised again, and reported, when the first figure is drawn.
+    with contextlib.suppress(Exception):
+        import_matplotlib()
+
+
+@contextlib.contextmanager
+def _a_figure_less(name: str) -> Iterator[None]:
+    """Turns an error into a warning of one line."""
+    try:
+        yield
+    except UserError as error:
+        warn(str(error))
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        warn(f"figure left out, {name.replace('_', ' ')}: {reason}")
 
 
 def _figures(
@@ -75,45 +117,68 @@ def _figures(
     run: Run,
     split: str,
     predicted: tuple[np.ndarray, np.ndarray] | None,
-) -> Iterator[tuple[str, Any]]:
-    """Names and figures (or None); of text, and where nothing is predicted, only the curves."""
+) -> dict[str, Callable[[], Any]]:
+    """What draws each figure, or returns None, by the figure's name.
+
+    Of text, and where nothing is predicted, there are only the learning curves.
+    """
+    figures: dict[str, Callable[[], Any]] = {}
     records = run.read_metrics()
     if records:
-        yield "learning_curves", draw_learning_curves(records, result.summary, run.name)
+        figures["learning_curves"] = lambda: draw_learning_curves(records, result.summary, run.name)
     if predicted is None:
-        return
+        return figures
     outputs, targets = flat(*predicted)
     if data.classes is None:
         title = f"{run.name}, {split}: predicted against true"
-        yield "regression", draw_regression(targets, outputs, title)
+        figures["regression"] = lambda: draw_regression(targets, outputs, title)
     else:
-        yield from _classifier_figures(result, data, run, split, outputs, class_indices(targets))
-    yield from _kernel_figures(result, data, run)
+        figures |= _classifier_figures(result, data, run, split, outputs, targets)
+    if is_image(_shape(data)):
+        figures["first_layer"] = lambda: _first_layer(result, data, run)
+    return figures
 
 
 def _classifier_figures(
-    result: Any, data: Dataset | Stream, run: Run, split: str, outputs: np.ndarray, labels: Any
-) -> Iterator[tuple[str, Any]]:
-    assert data.classes is not None
+    result: Any,
+    data: Dataset | Stream,
+    run: Run,
+    split: str,
+    outputs: np.ndarray,
+    targets: np.ndarray,
+) -> dict[str, Callable[[], Any]]:
     title = f"{run.name}, {split}"
+    # Not `data.classes`: a model may have more outputs, and then predicts classes beyond these.
+    names = output_names(data.classes or (), outputs.shape[-1])
     shape = _shape(data)
-    if isinstance(data, Dataset) and shape == (2,) and data.vocabulary is None:
-        yield "decision_boundary", _decision_boundary(result, data, run.name)
-    counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(data.classes)))
-    accuracy = np.trace(counts) / max(counts.sum(), 1)
-    heading = f"{title}: {accuracy:.2%} correct"
-    yield "confusion_matrix", draw_confusion_matrix(counts, data.classes, heading)
-    if isinstance(data, Dataset) and is_image(shape):
+
+    def confusions() -> Any:
+        labels = class_indices(targets)
+        counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(names)))
+        accuracy = np.trace(counts) / max(counts.sum(), 1)
+        return draw_confusion_matrix(counts, names, f"{title}: {accuracy:.2%} correct")
+
+    def mistakes() -> Any:
+        assert isinstance(data, Dataset)
         images = _unmasked(data.split(split), "inputs")
-        yield "mistakes", draw_mistakes(images, labels, outputs, data.classes, f"{title} mistakes")
+        heading = f"{title} mistakes"
+        return draw_mistakes(images, class_indices(targets), outputs, names, heading)
+
+    figures: dict[str, Callable[[], Any]] = {"confusion_matrix": confusions}
+    if isinstance(data, Dataset) and shape == (2,) and data.vocabulary is None:
+        boundary = {"decision_boundary": lambda: _decision_boundary(result, data, run.name, names)}
+        figures = boundary | figures
+    if isinstance(data, Dataset) and is_image(shape):
+        figures["mistakes"] = mistakes
+    return figures
 
 
 def _shape(data: Dataset | Stream) -> tuple[int, ...]:
-    """The shape of one example's inputs; () where these are several arrays."""
+    """The shape of the inputs of one example; () where the inputs are several arrays."""
     return getattr(data.example()["inputs"], "shape", (1,))[1:]
 
 
-def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
+def _decision_boundary(result: Any, data: Dataset, name: str, names: Sequence[str]) -> Any:
     state = jax.device_put(result.state, jax.local_devices()[0])
 
     @jax.jit
@@ -126,24 +191,20 @@ def _decision_boundary(result: Any, data: Dataset, name: str) -> Any:
         if split in ("train", "test")
     }
     title = f"{name}: decision boundary"
-    assert data.classes is not None
     return draw_decision_boundary(
-        lambda points: np.asarray(probabilities(points)), splits, data.classes, title
+        lambda points: np.asarray(probabilities(points)), splits, names, title
     )
 
 
 def _unmasked(arrays: Mapping[str, Any], name: str) -> np.ndarray:
-    """An array of a split without the examples that the data's own mask leaves out."""
+    """An array of a split without the examples that the mask of the data leaves out."""
     array = np.asarray(arrays[name])
     return array[np.asarray(arrays["mask"]) > 0] if "mask" in arrays else array
 
 
-def _kernel_figures(result: Any, data: Dataset | Stream, run: Run) -> Iterator[tuple[str, Any]]:
-    shape = _shape(data)
-    if not is_image(shape):
-        return
+def _first_layer(result: Any, data: Dataset | Stream, run: Run) -> Any:
     params = evaluation_params(result.learner, result.state)
     preprocess = getattr(data, "preprocess", None)
-    kernels = first_layer_kernels(params, shape, getattr(preprocess, "permutation_seed", None))
-    if kernels is not None:
-        yield "first_layer", draw_kernels(kernels, f"{run.name}, first layer")
+    seed = getattr(preprocess, "permutation_seed", None)
+    kernels = first_layer_kernels(params, _shape(data), seed)
+    return None if kernels is None else draw_kernels(kernels, f"{run.name}, first layer")

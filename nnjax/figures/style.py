@@ -1,14 +1,16 @@
-"""What the figures have in common: colours, fonts, bare axes, direct labels, saving."""
+"""The look that all figures share: colours, fonts, bare axes, direct labels; and saving them."""
 
 from __future__ import annotations
 
-import functools
+import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnjax.console import printable
 from nnjax.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,10 +40,17 @@ SPLIT_COLOURS = {"train": "#717581", "validation": "#3f90da", "test": "#bd1f01"}
 
 DPI = 130
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 11.0, 9.0, 7.5
+"""Sizes of letters, in points."""
+
+TITLE_LINE = 0.19
+"""Height of a line of a title, in inches."""
+
+LONGEST_NAME = 32
+"""Characters of a name, such as that of a class; the middle of a longer one is left out."""
 
 
 def colour(index: int) -> str:
-    """The colour of the class or curve with that index; they repeat after ten."""
+    """The colour of the class or curve with that index; the colours repeat after ten."""
     return PALETTE[index % len(PALETTE)]
 
 
@@ -53,31 +62,73 @@ def shade(fraction: float) -> str:
     return to_hex(colormaps["plasma"](0.05 + 0.77 * fraction))
 
 
-def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """An empty figure of that size in inches, its title at the upper left.
+def shown_name(name: object, longest: int = LONGEST_NAME) -> str:
+    """A name as figures show it: control characters as escapes, the middle of a long one as "…"."""
+    text = printable(str(name))
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[-end:]}"
 
-    All text in it is shown as it is: the $ in names of classes and runs is no formula.
+
+def text_width(texts: Sequence[str], size: float, *, bold: bool = False) -> float:
+    """The width of the widest text, in inches; 0 of no text.
+
+    Args:
+      texts: one line each.
+      size: of the letters, in points.
+      bold: whether they are bold.
     """
-    figure = _plain_figure()(figsize=(width, height), dpi=DPI, facecolor="white")
-    if title:
-        place = {"x": 0.15 / width, "y": 1 - 0.12 / height, "ha": "left", "va": "top"}
-        figure.text(s=title, fontsize=TITLE_SIZE, fontweight="bold", color=INK, **place)
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
+    widths = [text_to_path.get_text_width_height_descent(text, font, False)[0] for text in texts]
+    return max(widths, default=0.0) / 72
+
+
+def new_figure(width: float, height: float, title: str = "", note: str = "") -> Figure:
+    """An empty figure with a title at the upper left.
+
+    A title or note that is wider than the figure is folded into several lines, and the figure
+    becomes higher by all but the first of them.
+
+    Args:
+      width: in inches.
+      height: in inches, with one line for the title and one for the note.
+      title: may be empty.
+      note: a line of small grey letters below the title.
+    """
+    from nnjax.figures.plain_figure import PlainFigure
+
+    titles = _fold(title, TITLE_SIZE, width - 0.3, bold=True)
+    notes = _fold(note, SMALL_SIZE, width - 0.3)
+    height += TITLE_LINE * max(len(titles) - 1, 0) + 0.14 * max(len(notes) - 1, 0)
+    figure = PlainFigure(figsize=(width, height), dpi=DPI, facecolor="white")
+    below = 0.12 + TITLE_LINE * max(len(titles), 1) + 0.05
+    for lines, down, options in (
+        (titles, 0.12, {"fontsize": TITLE_SIZE, "fontweight": "bold", "color": INK}),
+        (notes, below, {"fontsize": SMALL_SIZE, "color": MUTED}),
+    ):
+        if lines:
+            place = {"x": 0.15 / width, "y": 1 - down / height, "ha": "left", "va": "top"}
+            figure.text(s="\n".join(lines), **place, **options)
     return figure
 
 
-@functools.cache
-def _plain_figure() -> type[Figure]:
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
+def _fold(text: str, size: float, width: float, *, bold: bool = False) -> list[str]:
+    """The lines of a text in which no line is wider than the width, in inches."""
+    text = printable(text)
+    if not text:
+        return []
+    characters = max(8, int(len(text) * width / text_width([text], size, bold=bold)))
+    return textwrap.wrap(text, characters, break_on_hyphens=False) or [text]
 
-    class PlainFigure(Figure):
-        # Not by the setting text.parse_math, which is the user's for figures of their own.
-        def draw(self, renderer: Any) -> None:
-            for text in self.findobj(Text):
-                text.set_parse_math(False)
-            super().draw(renderer)
 
-    return PlainFigure
+def rows_and_columns(panels: int) -> tuple[int, int]:
+    """How panels are laid out: up to three in a row, four as two rows of two."""
+    columns = 2 if panels == 4 else min(panels, 3)
+    return -(-panels // columns), columns
 
 
 def place_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -89,7 +140,7 @@ def place_axes(figure: Figure, left: float, bottom: float, width: float, height:
 
 
 def tidy(axes: Axes) -> None:
-    """Takes away what carries no information: frame, tick marks; leaves a light grid."""
+    """Removes what carries no information, the frame and tick marks, and leaves a light grid."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
@@ -99,17 +150,17 @@ def tidy(axes: Axes) -> None:
 
 
 def bare(axes: Axes) -> None:
-    """Leaves nothing of the axes but what is drawn in them."""
+    """Hides all of the axes except what is drawn in them."""
     axes.grid(visible=False)
     axes.set_axis_off()
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
     """Writes the names of the axes, and a title above at the left."""
-    axes.set_xlabel(x, fontsize=TEXT_SIZE, color=MUTED)
-    axes.set_ylabel(y, fontsize=TEXT_SIZE, color=MUTED)
+    axes.set_xlabel(printable(x), fontsize=TEXT_SIZE, color=MUTED)
+    axes.set_ylabel(printable(y), fontsize=TEXT_SIZE, color=MUTED)
     if title:
-        axes.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left", pad=8)
+        axes.set_title(printable(title), fontsize=TEXT_SIZE, color=INK, loc="left", pad=8)
 
 
 def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], height: float) -> None:
@@ -130,7 +181,7 @@ def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], height: flo
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Moves numbers in [0, 1] as little as it takes until any two are ``gap`` apart."""
+    """Moves numbers in [0, 1] as little as needed until any two are ``gap`` apart."""
     order = np.argsort(wanted, kind="stable")
     places = np.clip(np.asarray(wanted, float)[order], 0.0, 1.0)
     for _ in range(100):
@@ -150,24 +201,42 @@ def short(value: float) -> str:
 
 
 def save(figure: Any, path: Path) -> Path:
-    """Writes a figure in the format of the path's suffix, making its folder; returns the path.
+    """Writes a figure to a file and returns the path of the file.
+
+    Args:
+      figure: a matplotlib figure.
+      path: its suffix chooses the format, such as .png, .pdf or .svg; without a suffix, .png is
+        appended. The folder is made.
 
     Raises:
-      UserError: the disk is full or read-only, the suffix names no format of pictures, or the
-        figure cannot be drawn.
+      UserError: the file cannot be written, the suffix names no format of pictures, or the figure
+        cannot be drawn.
+
+    Example:
+      >>> from nnjax.figures import draw_importances, save
+      >>> figure = draw_importances({"learning_rate": 0.8, "batch_size": 0.2})
+      >>> save(figure, "figures/importance.pdf").as_posix()
+      'figures/importance.pdf'
     """
     path = Path(path)
+    if not path.suffix:
+        path = path.with_name(f"{path.name}.png")
     formats = figure.canvas.get_supported_filetypes()
-    if path.suffix and path.suffix[1:].lower() not in formats:
+    if path.suffix[1:].lower() not in formats:
         raise UserError(
             f"cannot write the figure {path}: {path.suffix} is no format of pictures; end its name "
             "in .png"
         )
+    picture = io.BytesIO()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-    except OSError as error:
-        raise UserError(f"cannot write the figure {path}: {error.strerror}") from error
+        figure.savefig(picture, format=path.suffix[1:].lower())
     except ValueError as error:
         raise UserError(f"cannot draw the figure {path}: {error}") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.getvalue())
+    except (OSError, ValueError) as error:
+        # A ValueError is raised by a path that holds NUL.
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot write the figure {printable(str(path))}: {reason}") from error
     return path

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from nnjax.data.preprocessing import permute
 from nnjax.errors import UserError
@@ -16,10 +18,11 @@ from nnjax.figures import (
     draw_regression,
     first_layer_kernels,
     save,
+    style,
 )
 from nnjax.figures.curves import read_curves
-from nnjax.figures.mistakes import decisions
 from nnjax.figures.mosaic import as_pictures, is_image
+from nnjax.figures.prediction import decisions
 
 RECORDS = [
     {"step": step, "epoch": step / 10, "split": split, "loss": 2.0 / step, "accuracy": 1 - 1 / step}
@@ -56,7 +59,7 @@ def test_learning_curves(tmp_path):
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy"]
     loss, accuracy = figure.axes
     np.testing.assert_allclose(loss.lines[0].get_ydata(), [0.2, 0.1, 2 / 30, 0.05, 0.04])
-    np.testing.assert_allclose(accuracy.lines[-1].get_xydata(), [[4.0, 0.97]])
+    np.testing.assert_allclose(accuracy.lines[-2].get_xydata(), [[4.0, 0.97]])
     assert {"train 0.04", "validation 0.04", "test 0.05", "a run"} <= set(texts(figure))
     save(figure, tmp_path / "curves.png")
 
@@ -136,7 +139,7 @@ def test_mistakes_are_sorted_by_confidence_and_at_most_48(tmp_path):
     targets[:10] = probabilities[:10].argmax(1)
     figure = draw_mistakes(images, targets, probabilities, "abc")
     assert figure is not None
-    assert "mistakes: 90 of 100, the 48 surest" in texts(figure)
+    assert "mistakes: 90 of 100, the 48 most confident" in texts(figure)
     captions = [text for text in texts(figure) if "→" in text and "%" in text]
     assert len(captions) == 48
     sure = [float(caption.split()[-1].rstrip("%")) for caption in captions]
@@ -202,3 +205,83 @@ def test_regression_says_how_good_it_is(tmp_path):
     constant = draw_regression(np.ones(3), np.full((3, 1), 1.5))
     (title,) = [axes.get_title(loc="left") for axes in constant.axes]
     assert title == "root mean squared error 0.5000"
+    nan = draw_regression(np.array([0.0, 1.0, 2.0]), np.array([[0.0], [np.nan], [2.0]]))
+    (title,) = [axes.get_title(loc="left") for axes in nan.axes]
+    assert title == "R² 1.0000, root mean squared error 0, 1 not finite"
+
+
+def test_equal_curves_are_both_visible(tmp_path):
+    """The dashes of the one lie in the gaps of the other: neither hides the other."""
+    figure = compare_curves({"first": RECORDS, "second": RECORDS, "third": BETTER})
+    lines = [line for line in figure.axes[0].lines if line.get_linewidth() == 1.8]
+    patterns = [line._unscaled_dash_pattern for line in lines]
+    assert patterns[0] == (0, (5, 5))
+    assert patterns[1] == (5, (5, 5))
+    assert lines[2].get_linestyle() == "-"
+    picture = pixels(figure, tmp_path)
+    for tint in (style.colour(0), style.colour(1)):
+        shown = np.all(np.abs(picture - 255 * np.array(to_rgb(tint))) < 3, axis=-1)
+        assert shown.sum() > 500
+
+
+BETTER = [{**record, "loss": 0.5 * record["loss"]} for record in RECORDS]
+
+
+def pixels(figure, folder):
+    """(height, width, 3) of a figure without its texts, which have colours too."""
+    for axes in figure.axes:
+        for text in [*axes.texts]:
+            text.remove()
+    for text in [*figure.texts]:
+        text.remove()
+    return 255 * imread(save(figure, folder / "pixels.png"))[..., :3]
+
+
+def test_more_runs_than_colours_are_numbered():
+    figure = compare_curves({f"run{number}": RECORDS for number in range(12)})
+    assert {"1: run0", "11: run10", "1: 0.04", "11: 0.04"} <= set(texts(figure))
+
+
+@pytest.mark.parametrize("draw", [draw_learning_curves, lambda r: compare_curves({"run": r})])
+@pytest.mark.parametrize(("metrics", "shape"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3))])
+def test_many_panels_are_laid_out_in_rows(draw, metrics, shape):
+    records = [
+        {"epoch": epoch, "split": "train", **{f"metric{i}": 1.0 for i in range(metrics)}}
+        for epoch in (1, 2)
+    ]
+    figure = draw(records)
+    corners = [axes.get_position().p0 for axes in figure.axes]
+    assert len({round(y, 6) for _, y in corners}) == shape[0]
+    assert len({round(x, 6) for x, _ in corners}) == shape[1]
+    assert figure.get_figwidth() < 20
+
+
+def test_the_kept_epoch_is_marked():
+    summary = {"epochs": 5.0, "steps": 50, "best_step": 40}
+    figure = draw_learning_curves(RECORDS, summary)
+    for axes in figure.axes:
+        assert [4.0, 4.0] in [list(line.get_xdata()) for line in axes.lines]
+    assert texts(figure).count("kept") == 1
+    assert "kept" not in texts(draw_learning_curves(RECORDS, {"epochs": 5.0, "steps": 50}))
+    compared = compare_curves({"run": RECORDS}, {"run": 4.0})
+    # The loss of the held-out split at epoch 4.
+    np.testing.assert_allclose(compared.axes[0].lines[-1].get_xydata(), [[4.0, 0.05]])
+
+
+def test_a_test_metric_that_is_not_finite_is_no_point():
+    summary = {"test": {"loss": float("nan"), "accuracy": float("inf")}, "epochs": 5.0}
+    figure = draw_learning_curves(RECORDS, summary)
+    assert not any("test" in text for text in texts(figure))
+
+
+def test_mistakes_of_more_outputs_than_classes():
+    probabilities = np.eye(4)[[0, 3]]
+    images = np.zeros((2, 4, 4, 1))
+    figure = draw_mistakes(images, np.array([0, 1]), probabilities, ("cat", "dog"))
+    assert "dog → output 3  100%" in texts(figure)
+
+
+def test_images_with_numbers_that_are_not_finite():
+    images = np.array([0.0, 5.0, np.inf, 10.0]).reshape(1, 2, 2, 1)
+    np.testing.assert_array_equal(as_pictures(images).ravel(), [0, 0.5, 1, 1])
+    np.testing.assert_array_equal(as_pictures(np.full((1, 1, 2, 1), 3.0)).ravel(), [0, 0])

@@ -1,13 +1,14 @@
 """The report of a run: the figures that its data and model allow."""
 
 import dataclasses
-import sys
+import importlib
 
 import jax
 import numpy as np
 import pytest
 
 from nnjax.data import Circles, Dataset, Digits, Vocabulary
+from nnjax.errors import UserError
 from nnjax.figures import draw_report, predict
 from nnjax.figures.prediction import class_indices, flat, predict_with_targets
 from nnjax.layers.cells import GRUCell
@@ -18,6 +19,8 @@ from nnjax.models import MLP, SequenceClassifier
 from nnjax.optimizers import SGD
 from nnjax.runs.run import Run
 from nnjax.training import Experiment, Training, fit
+
+report = importlib.import_module("nnjax.figures.report")
 
 TRAINING = Training(epochs=2, batch_size=50)
 
@@ -39,6 +42,13 @@ def trained(data, tmp_path, config=None, **options):
     return fit(learner, data, TRAINING, run=run), run
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Digits, what ``fit`` returned, and the run."""
+    data = Digits().load()
+    return data, *trained(data, tmp_path_factory.mktemp("digits"), Digits())
+
+
 def drawn(paths, run):
     assert all(path.parent == run.figures for path in paths)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
@@ -52,24 +62,20 @@ def test_points_of_the_plane(tmp_path):
     assert names == ["learning_curves", "decision_boundary", "confusion_matrix"]
 
 
-def test_images(tmp_path):
-    data = Digits().load()
-    result, run = trained(data, tmp_path, Digits())
+def test_images(digits):
+    data, result, run = digits
     names = drawn(draw_report(result, data, run), run)
     assert names == ["learning_curves", "confusion_matrix", "mistakes", "first_layer"]
 
 
-def test_images_that_the_data_masks_are_not_shown(tmp_path, monkeypatch):
-    data = Digits().load()
+def test_images_that_the_data_masks_are_not_shown(digits, monkeypatch):
+    data, result, run = digits
     masked = {
         name: {**arrays, "mask": np.float32(np.arange(data.size(name)) >= 100)}
         for name, arrays in data.splits.items()
     }
-    result, run = trained(dataclasses.replace(data, splits=masked), tmp_path, Digits())
     shown = []
-    monkeypatch.setattr(
-        sys.modules["nnjax.figures.report"], "draw_mistakes", lambda *given: shown.append(given)
-    )
+    monkeypatch.setattr(report, "draw_mistakes", lambda *given: shown.append(given))
     draw_report(result, dataclasses.replace(data, splits=masked), run)
     ((images, labels, *_),) = shown
     arrays = data.split("test")
@@ -85,9 +91,8 @@ def test_regression(tmp_path):
 
 
 @pytest.mark.parametrize("batch", [7, 359, 2000])
-def test_predictions_do_not_depend_on_the_batch(batch, tmp_path, monkeypatch):
-    data = Digits().load()
-    result, _ = trained(data, tmp_path, Digits())
+def test_predictions_do_not_depend_on_the_batch(batch, digits, monkeypatch):
+    data, result, _ = digits
     inputs = data.prepare(data.split("test"))["inputs"]
     expected = result.learner.predict(result.state, inputs)
     monkeypatch.setattr("nnjax.figures.prediction.batch_size", lambda data: batch)
@@ -95,6 +100,44 @@ def test_predictions_do_not_depend_on_the_batch(batch, tmp_path, monkeypatch):
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(targets, data.split("test")["targets"])
     np.testing.assert_array_equal(predict(result.learner, result.state, data, "test"), outputs)
+
+
+def test_more_outputs_than_classes(digits):
+    """The model predicts classes that there are none of, and all of these are mistakes."""
+    data, result, run = digits
+    outputs = np.zeros((data.size("test"), 12), np.float32)
+    outputs[:, 11] = 1
+    targets = data.split("test")["targets"]
+    figures = report._classifier_figures(result, data, run, "test", outputs, targets)
+    matrix = figures["confusion_matrix"]()
+    written = [text.get_text() for text in matrix.texts + matrix.axes[0].texts]
+    assert "tiny, test: 0.00% correct" in written
+    assert written.count("0.0%") == 10
+    assert matrix.axes[0].get_yticklabels()[-1].get_text() == "output 11"
+    assert f"{len(targets)} of {len(targets)}" in figures["mistakes"]().texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (IndexError("tuple index\nout of range"), "IndexError: tuple index out of range"),
+        (UserError("cannot write"), "nnjax: cannot write\n"),
+    ],
+)
+def test_a_figure_that_fails_is_left_out_with_a_warning(
+    error, sentence, digits, monkeypatch, capsys
+):
+    data, result, run = digits
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(report, "draw_confusion_matrix", fail)
+    names = drawn(draw_report(result, data, run), run)
+    assert names == ["learning_curves", "mistakes", "first_layer"]
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
 
 
 def test_predictions_of_batches_that_differ_in_time():
@@ -128,9 +171,8 @@ def test_predictions_of_batches_that_differ_in_time():
     np.testing.assert_array_equal(predicted.argmax(-1), present)
 
 
-def test_confusions_agree_with_the_accuracy(tmp_path):
-    data = Digits().load()
-    result, _ = trained(data, tmp_path, Digits())
+def test_confusions_agree_with_the_accuracy(digits):
+    data, result, _ = digits
     outputs, targets = predict_with_targets(result.learner, result.state, data, "test")
     counts = confusion_matrix(outputs.argmax(1), targets, 10)
     accuracy = np.trace(counts) / counts.sum()

@@ -2,15 +2,12 @@
 
 import itertools
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nnjax.errors import UserError
 from nnjax.figures import style
-from nnjax.figures.attention import draw_attention
-from nnjax.figures.confusion import draw_confusion_matrix
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -33,6 +30,33 @@ def test_save_makes_the_folder(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_save_adds_a_suffix_and_returns_the_path_of_the_file(tmp_path):
+    path = style.save(style.new_figure(2, 1), tmp_path / "compare")
+    assert path == tmp_path / "compare.png"
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("name", ["-v.png", "😀.png", "[red].png", "$x.png", "a b\n.png"])
+def test_save_takes_any_name(name, tmp_path):
+    assert style.save(style.new_figure(2, 1), tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("a\0b.png", "embedded null byte"), ("x" * 300 + ".png", "name too long")]
+)
+def test_save_refuses_names_that_no_file_can_have(name, reason, tmp_path):
+    with pytest.raises(UserError, match=f"cannot write the figure .*{reason}"):
+        style.save(style.new_figure(2, 1), tmp_path / name)
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_file_that_was_there(tmp_path):
+    path = style.save(style.new_figure(2, 1), tmp_path / "a.png")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="cannot draw"):
+        style.save(style.new_figure(1e6, 1), path)
+    assert path.read_bytes() == before
+
+
 def test_save_refuses_unknown_formats_and_places(tmp_path):
     figure = style.new_figure(2, 1)
     with pytest.raises(UserError, match=r"end its name in \.png"):
@@ -40,25 +64,6 @@ def test_save_refuses_unknown_formats_and_places(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write the figure"):
         style.save(figure, tmp_path / "file" / "figure.png")
-
-
-ODD = ("$", r"from $5 to $\oops$", "$x^2$")
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda: draw_confusion_matrix(np.eye(3, dtype=int), ODD, ODD[1]),
-        lambda: draw_attention(np.eye(3), ODD, ODD, ODD[1]),
-    ],
-    ids=["confusion", "attention"],
-)
-def test_dollars_are_no_formulas(draw, tmp_path):
-    from matplotlib.text import Text
-
-    figure = draw()
-    style.save(figure, tmp_path / "figure.png")
-    assert not any(text.get_parse_math() for text in figure.findobj(Text))
 
 
 def test_a_figure_that_cannot_be_drawn_is_not_called_one_of_another_format(tmp_path):

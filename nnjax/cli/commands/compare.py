@@ -36,11 +36,15 @@ def compare(
     console = Console()
     console.print(_table(opened, labels, console.width))
     if figure is not None:
-        # Imported here: drawing needs what takes a second to import.
+        # Imported here, because it takes a second.
         from nnjax.figures import compare_curves, save
+        from nnjax.figures.curves import kept_epoch
 
         records = [each.run.read_metrics() for each in opened]
-        drawn = compare_curves(dict(zip(labels, records, strict=True)))
+        kept = [kept_epoch(each.run.read_summary()) for each in opened]
+        drawn = compare_curves(
+            dict(zip(labels, records, strict=True)), dict(zip(labels, kept, strict=True))
+        )
         console.print(f"learning curves: {save(drawn, figure)}")
 
 

@@ -83,8 +83,7 @@ def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> 
 
 def _report_classes(console: Console, learner: Any, state: Any, data: Any, split: str) -> None:
     """Prints what the confusion matrix of a split says: each class, and the commonest mistakes."""
-    from nnjax.figures.mistakes import decisions
-    from nnjax.figures.prediction import class_indices, flat, predict_with_targets
+    from nnjax.figures.prediction import class_indices, decisions, flat, predict_with_targets
     from nnjax.metrics import confusion_matrix
 
     outputs, targets = flat(*predict_with_targets(learner, state, data, split))

@@ -1,4 +1,4 @@
-"""Where the values of a hyperparameter lie along an axis, and in which colour."""
+"""The scale of a hyperparameter: where its values lie along an axis, and their colours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ MOST_TICKS = 12
 """Different values up to which each has a tick of its own."""
 
 NEARLY = 0.05
-"""A round number so little beyond the values, of their whole span, is named too."""
+"""A round number is named, too, if it lies within this share of the span outside the values."""
+
+LONGEST_VALUE = 18
+"""Characters of a value that is no number."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,16 @@ def is_number(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """A value in a figure: four digits of a number."""
+    """A value in a figure: four digits of a number, the ends of a long word."""
     if is_number(value):
         return re.sub(r"e([+-])0(\d)", r"e\1\2", f"{value:.4g}")
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    words = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return style.shown_name(words, LONGEST_VALUE)
 
 
 def _order(value: Any) -> tuple[bool, list[float], str]:
     """Numbers and lists of them before words; the shorter lists, of sizes of layers say, first."""
-    words = text(value).split()
+    words = str(value).split() if isinstance(value, str) else text(value).split()
     try:
         numbers = [float(word) for word in words]
     except ValueError:
@@ -125,7 +129,7 @@ def _kind(numbers: tuple[Any, ...]) -> Kind:
         return "log" if len(positive) == len(numbers) and _is_geometric(numbers) else "linear"
     if len(positive) == len(numbers):
         return "log"
-    # A penalty of 0 beside 0.0001, 0.001 and 0.01 has no place on a logarithmic axis.
+    # A logarithmic axis has no place for 0, for example a penalty of 0 beside 0.001 and 0.01.
     return "ticks" if len(numbers) <= MOST_TICKS else "linear"
 
 

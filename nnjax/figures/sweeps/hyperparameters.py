@@ -9,6 +9,7 @@ import numpy as np
 
 from nnjax.figures import style
 from nnjax.figures.curves import LOG_RATIO
+from nnjax.figures.settings import own_settings
 from nnjax.figures.sweeps.hyperparameter_scale import MOST_TICKS, Scale
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 2.7, 2.2
 LEFT, GAP, RIGHT, BOTTOM, TOP = 0.65, 0.35, 0.2, 0.55, 0.8
-SLANTED = 0.25
-"""More room for texts below the axes that are slanted, as they would touch."""
 
 COLUMNS = 3
 POINT, BEST, MEAN = style.colour(0), style.ALARM, style.INK
@@ -25,6 +24,7 @@ LOST = {"pruned": style.MUTED, "failed": style.ALARM}
 """Colours of trials without a result."""
 
 
+@own_settings()
 def draw_hyperparameters(
     trials: Sequence[Mapping[str, Any]],
     results: Sequence[float | None],
@@ -36,7 +36,7 @@ def draw_hyperparameters(
 ) -> Figure:
     """Draws a panel for each hyperparameter, a point for each trial, the mean of each value.
 
-    Trials that were pruned or failed are strokes at the foot of a panel.
+    Trials that were pruned or failed are strokes at the bottom of a panel.
 
     Args:
       trials: the values of each trial, by the name of the hyperparameter; the best trial first.
@@ -45,12 +45,20 @@ def draw_hyperparameters(
       metric: its name.
       scales: the kind of a hyperparameter's axis, where it is known: "linear", "log" or "ticks".
       title: of the figure.
+
+    Example:
+      >>> from nnjax.figures import draw_hyperparameters
+      >>> trials = [{"width": 16, "dropout": 0.1}, {"width": 32, "dropout": 0.2}]
+      >>> figure = draw_hyperparameters(trials, [0.9, 0.8], ["complete"] * 2, "accuracy")
+      >>> [axes.get_xlabel() for axes in figure.axes]
+      ['width', 'dropout']
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial))
     scales = scales or {}
     found = [Scale.of((t[name] for t in trials if name in t), scales.get(name)) for name in names]
     columns, rows = min(COLUMNS, len(names)), -(-len(names) // COLUMNS)
-    bottom = BOTTOM + SLANTED * any(map(_is_crowded, found))
+    slanted = [text for scale in found if _is_crowded(scale) for _, text in scale.ticks()]
+    bottom = BOTTOM + 0.5 * style.text_width(slanted, style.SMALL_SIZE)
     width = max(LEFT + columns * WIDTH + (columns - 1) * GAP + RIGHT, 3.9)
     height = rows * (HEIGHT + bottom) + TOP
     figure = style.new_figure(width, height, title)
@@ -69,12 +77,12 @@ def draw_hyperparameters(
         style.name_axes(axes, name.replace("_", " "), "" if column else metric)
         if column:
             axes.tick_params(labelleft=False)
-    _draw_legend(figure, width, height, states, _repeats(trials, names))
+    _draw_legend(figure, height - 0.47, states, _repeats(trials, names))
     return figure
 
 
 def _set_result_limits(axes: Any, metric: str, results: Sequence[float]) -> None:
-    """Fits the vertical axis to some results; to a loss of many sizes by its logarithm."""
+    """Fits the vertical axis to some results; it is logarithmic if a loss spans a large factor."""
     low, high = min(results), max(results)
     if metric.endswith("loss") and low > 0 and high / low > LOG_RATIO:
         from nnjax.figures.curves import make_logarithmic
@@ -104,7 +112,7 @@ def _draw_panel(axes: Any, scale: Scale, points: list[tuple[Any, float | None, s
 
 
 def _draw_means(axes: Any, scale: Scale, measured: list[tuple[float, float]]) -> None:
-    """The mean of the trials at each value, where any value has several; numbers are connected."""
+    """Draws the mean of the trials at each value if any value has several; connects numbers."""
     places = sorted({x for x, _ in measured})
     if len(places) == len(measured) or len(places) > 2 * MOST_TICKS:
         return
@@ -126,7 +134,7 @@ def _set_horizontal(axes: Any, scale: Scale) -> None:
 
 
 def _is_crowded(scale: Scale) -> bool:
-    """Whether the texts below the axis, long names of classes say, would run into each other."""
+    """Whether the texts below the axis, for example long names, would overlap."""
     return sum(len(text) + 2 for _, text in scale.ticks()) > 15 * WIDTH
 
 
@@ -136,16 +144,15 @@ def _repeats(trials: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
     return any(len(set(column)) < len(column) for column in columns)
 
 
-def _draw_legend(
-    figure: Any, width: float, height: float, states: Sequence[str], means: bool
-) -> None:
-    """Below the title, in a line: what the marks mean."""
+def _draw_legend(figure: Any, y: float, states: Sequence[str], means: bool) -> None:
+    """Writes below the title what the marks mean, ``y`` inches above the figure's lower edge."""
+    width, height = figure.get_size_inches()
     entries = [("●", POINT, "trial"), ("●", BEST, "best")]
     entries += [("—", MEAN, "mean")] * means
     for state, tint in LOST.items():
         if count := list(states).count(state):
             entries.append(("|", tint, f"{count} {state}"))
-    x, y = 0.15, height - 0.47
+    x = 0.15
     for mark, tint, text in entries:
         options = {"va": "center", "fontsize": style.SMALL_SIZE}
         figure.text(x / width, y / height, mark, color=tint, **options)

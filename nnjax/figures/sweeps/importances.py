@@ -1,4 +1,4 @@
-"""How much each hyperparameter of a sweep decides about its result."""
+"""The importance of each hyperparameter of a sweep for its result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nnjax.figures import style
+from nnjax.figures.settings import own_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 WIDTH, BAR, RIGHT, BOTTOM, TOP = 3.2, 0.34, 0.75, 0.25, 0.75
 
 
+@own_settings()
 def draw_importances(shares: Mapping[str, float], title: str = "", note: str = "") -> Figure:
     """Draws a bar for each hyperparameter, the largest first.
 
@@ -20,22 +22,25 @@ def draw_importances(shares: Mapping[str, float], title: str = "", note: str = "
       shares: of the variance of the result, by the name of the hyperparameter; they sum to 1.
       title: of the figure.
       note: how they were found, below the title.
+
+    Example:
+      >>> from nnjax.figures import draw_importances
+      >>> figure = draw_importances({"learning_rate": 0.8, "batch_size": 0.2})
+      >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+      ['batch size', 'learning rate']
     """
     ordered = sorted(shares.items(), key=lambda item: item[1])
-    left = 0.3 + 0.085 * max(map(len, shares))
+    names = [style.shown_name(name.replace("_", " ")) for name, _ in ordered]
+    left = 0.3 + style.text_width(names, style.TEXT_SIZE)
     height = BAR * len(shares)
-    width = max(left + WIDTH + RIGHT, 0.062 * len(note) + 0.3)
-    figure = style.new_figure(width, BOTTOM + height + TOP, title)
-    figure.text(
-        0.15 / width, 1 - 0.47 / (BOTTOM + height + TOP), note,
-        fontsize=style.SMALL_SIZE, color=style.MUTED, va="center",
-    )  # fmt: skip
+    figure = style.new_figure(left + WIDTH + RIGHT, BOTTOM + height + TOP, title, note)
     axes = style.place_axes(figure, left, BOTTOM, WIDTH, height)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
-    names = [name.replace("_", " ") for name, _ in ordered]
     values = [share for _, share in ordered]
-    axes.barh(names, values, height=0.62, color=style.colour(0))
+    # By place, not by name: matplotlib would draw bars of equal names on each other.
+    axes.barh(range(len(names)), values, height=0.62, color=style.colour(0))
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlim(0, max(values) or 1)
     axes.set_xticks([])
     axes.tick_params(axis="y", colors=style.INK, labelsize=style.TEXT_SIZE)

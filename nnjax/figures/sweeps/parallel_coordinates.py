@@ -9,6 +9,7 @@ import numpy as np
 
 from nnjax.figures import style
 from nnjax.figures.curves import LOG_RATIO
+from nnjax.figures.settings import own_settings
 from nnjax.figures.sweeps.hyperparameter_scale import Scale
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 STEP, HEIGHT = 1.75, 3.0
 LEFT, RIGHT, BOTTOM, TOP = 0.75, 0.85, 0.35, 1.25
 FAN = 0.06
-"""How far, of the axis, the lines spread that go through one and the same tick."""
+"""The share of the axis over which lines through the same tick are spread."""
 
 WORST, MIDDLE, GOOD = "#d5e3f0", "#3f90da", "#12345c"
 
 
+@own_settings()
 def draw_parallel_coordinates(
     trials: Sequence[Mapping[str, Any]],
     results: Sequence[float | None],
@@ -33,8 +35,8 @@ def draw_parallel_coordinates(
 ) -> Figure:
     """Draws an axis for each hyperparameter and one for the metric, its better end at the top.
 
-    Lines are darker the better the trial; the best is red. Those of trials without a result are
-    grey and end before the metric.
+    Lines are darker the better the trial; the best is red. The lines of trials without a result
+    are grey and end before the metric.
 
     Args:
       trials: the values of each trial, by the name of the hyperparameter; the best trial first.
@@ -43,6 +45,13 @@ def draw_parallel_coordinates(
       maximize: whether larger values are better.
       scales: the kind of a hyperparameter's axis, where it is known: "linear", "log" or "ticks".
       title: of the figure.
+
+    Example:
+      >>> from nnjax.figures import draw_parallel_coordinates
+      >>> trials = [{"width": 16, "dropout": 0.1}, {"width": 32, "dropout": 0.2}]
+      >>> figure = draw_parallel_coordinates(trials, [0.9, 0.8], "accuracy", maximize=True)
+      >>> len(figure.axes)
+      1
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial))
     measured = [result for result in results if result is not None]
@@ -51,9 +60,16 @@ def draw_parallel_coordinates(
         for name in names
     }
     last = Scale.of(measured, _result_kind(metric, measured))
-    width = LEFT + STEP * len(names) + RIGHT
-    figure = style.new_figure(width, BOTTOM + HEIGHT + TOP, title)
-    axes = style.place_axes(figure, LEFT, BOTTOM, STEP * len(names), HEIGHT)
+    texts = [[text for _, text in scale.heights()] for scale in axes_of.values()]
+    widths = [style.text_width(column, style.SMALL_SIZE) for column in texts]
+    step = max(STEP, *(wide + 0.3 for wide in widths))
+    left = max(LEFT, widths[0] + 0.25 if widths else 0)
+    note = "a line for each trial, darker the better, the best red"
+    if len(measured) < len(trials):
+        note += f"; {len(trials) - len(measured)} without a result grey"
+    size = (left + step * len(names) + RIGHT, BOTTOM + HEIGHT + TOP)
+    figure = style.new_figure(*size, title, note)
+    axes = style.place_axes(figure, left, BOTTOM, step * len(names), HEIGHT)
     style.bare(axes)
     axes.set(xlim=(0, len(names)), ylim=(0, 1))
     heights = [
@@ -72,18 +88,7 @@ def draw_parallel_coordinates(
         _draw_axis(axes, x, name.replace("_", " "), scale.heights())
     ticks = [(at if maximize else 1 - at, text) for at, text in last.heights()]
     _draw_axis(axes, len(names), metric, ticks, last=True)
-    _draw_note(figure, len(trials) - len(measured))
     return figure
-
-
-def _draw_note(figure: Any, without: int) -> None:
-    """Below the title: what the colours mean."""
-    width, height = figure.get_size_inches()
-    note = "a line for each trial, darker the better, the best red"
-    if without:
-        note += f"; {without} without a result grey"
-    place = {"x": 0.15 / width, "y": 1 - 0.47 / height, "va": "center"}
-    figure.text(s=note, fontsize=style.SMALL_SIZE, color=style.MUTED, **place)
 
 
 def _upwards(scale: Scale, result: float, maximize: bool) -> float:
@@ -97,7 +102,7 @@ def _result_kind(metric: str, results: Sequence[float]) -> str:
 
 
 def _spread(scale: Scale, values: Sequence[Any]) -> np.ndarray:
-    """Heights of all trials on an axis; on ticks, lines through one and the same fan out a little.
+    """Heights of all trials on an axis; lines through the same tick are moved apart a little.
 
     NaN where a trial lacks the hyperparameter.
     """

@@ -1,4 +1,4 @@
-"""The learning curves of all trials of a sweep in one picture."""
+"""The learning curves of all trials of a sweep in one figure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from nnjax.errors import UserError
 from nnjax.figures import style
 from nnjax.figures.curves import SQUEEZE, Curve, set_limits
+from nnjax.figures.settings import own_settings
 from nnjax.figures.sweeps.hyperparameter_scale import Scale, text
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ MOST_NAMED = 10
 """Different values up to which each is named beside the curves."""
 
 IN_VIEW = 0.9
-"""The better part of the curves; the rest may leave the picture where it would squeeze these."""
+"""The share of the curves, the better ones, that lie within the axes whatever the others do."""
 
 
+@own_settings()
 def draw_sweep_curves(
     curves: Sequence[Curve],
     states: Sequence[str],
@@ -52,13 +54,23 @@ def draw_sweep_curves(
 
     Raises:
       UserError: there is no curve.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.figures import draw_sweep_curves
+      >>> from nnjax.figures.curves import Curve
+      >>> curves = [Curve(np.arange(1, 4), np.array([0.9, 0.5, 0.4])) for _ in range(2)]
+      >>> figure = draw_sweep_curves(curves, ["complete", "pruned"], "validation loss")
+      >>> figure.axes[0].get_ylabel()
+      'validation loss'
     """
     if not curves:
         raise UserError("no trial has been measured yet: there are no learning curves to draw")
-    width, height = LEFT + WIDTH + RIGHT, BOTTOM + HEIGHT + TOP
-    figure = style.new_figure(width, height, title)
-    axes = style.place_axes(figure, LEFT, BOTTOM, WIDTH, HEIGHT)
     scale = Scale.of(values, kind) if colour_by else None
+    beside = [f"best: {best}", colour_by, *(map(text, scale.choices[:MOST_NAMED]) if scale else ())]
+    right = max(RIGHT, 0.45 + style.text_width(beside, style.TEXT_SIZE, bold=True))
+    figure = style.new_figure(LEFT + WIDTH + right, BOTTOM + HEIGHT + TOP, title)
+    axes = style.place_axes(figure, LEFT, BOTTOM, WIDTH, HEIGHT)
     tints = [scale.colour(value) for value in values] if scale else [style.colour(0)] * len(curves)
     set_limits(axes, metric, _in_view(curves, states))
     _draw_curves(axes, curves, states, tints)
@@ -76,7 +88,7 @@ def draw_sweep_curves(
 
 
 def _in_view(curves: Sequence[Curve], states: Sequence[str]) -> list[Curve]:
-    """The curves that are to be seen whole."""
+    """The curves that lie within the axes."""
     steady = [curve for curve, state in zip(curves, states, strict=True) if state != "failed"]
     steady = steady or list(curves)
     better = steady[: max(1, round(IN_VIEW * len(steady)))]
@@ -105,7 +117,7 @@ def _draw_curves(
 
 
 def _draw_legend(figure: Any, x: float, y: float, name: str, scale: Scale) -> float:
-    """The colours of the values: each with its name, or a strip of many; returns what is below."""
+    """Draws each value in its colour, or a strip of many; returns the height of what is below."""
     _write(figure, x, y, name, style.INK)
     y -= LINE
     if len(scale.choices) <= MOST_NAMED or not scale.is_ordered:
@@ -120,7 +132,7 @@ def _draw_legend(figure: Any, x: float, y: float, name: str, scale: Scale) -> fl
 
 
 def _draw_strip(figure: Any, x: float, y: float, scale: Scale) -> float:
-    """A strip of all colours with a few numbers beside it, the largest at the top."""
+    """Draws a strip of all colours with a few numbers beside it, the largest at the top."""
     from matplotlib.colors import to_rgb
 
     tall = 1.3
