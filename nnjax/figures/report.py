@@ -65,10 +65,11 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
       >>> from nnjax.runs import Run
       >>> from nnjax.training import Experiment, Training, fit
       >>> learner = Supervised(MLP(features=(4,)), optimizer=SGD(learning_rate=0.1))
-      >>> experiment = Experiment(Circles(), learner, Training(steps=2, batch_size=10))
+      >>> training = Training(steps=2, batch_size=10)
+      >>> experiment = Experiment(data=Circles(), learner=learner, training=training)
       >>> run = Run.create("circles", experiment, directory=Path("run"))
       >>> data = experiment.data.load()
-      >>> result = fit(learner, data, experiment.training, run=run)
+      >>> result = fit(learner, data, training, run=run)
       >>> [path.name for path in draw_report(result, data, run)]
       ['learning_curves.png', 'decision_boundary.png', 'confusion_matrix.png']
     """

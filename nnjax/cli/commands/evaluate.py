@@ -83,11 +83,18 @@ def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> 
 
 def _report_classes(console: Console, learner: Any, state: Any, data: Any, split: str) -> None:
     """Prints what the confusion matrix of a split says: each class, and the commonest mistakes."""
-    from nnjax.figures.prediction import class_indices, decisions, flat, predict_with_targets
+    from nnjax.figures.prediction import (
+        class_indices,
+        decisions,
+        flat,
+        output_names,
+        predict_with_targets,
+    )
     from nnjax.metrics import confusion_matrix
 
     outputs, targets = flat(*predict_with_targets(learner, state, data, split))
-    names = data.classes
+    # A model with more outputs than classes can predict classes beyond these.
+    names = output_names(data.classes, outputs.shape[-1])
     labels = class_indices(targets)
     counts = np.asarray(confusion_matrix(decisions(outputs)[0], labels, len(names)))
     if len(names) <= MOST_CLASSES:

@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from nnjax.cli.main import main
+from nnjax.figures import prediction
 
 
 def test_numbers_are_those_of_the_summary(digits_run, capsys):
@@ -24,6 +26,23 @@ def test_mistakes_add_up(digits_run, capsys):
     examples = int(printed.split("test, ")[-1].split(" of ")[1].split()[0])
     mistaken = round((1 - accuracy) * examples)
     assert f"test, {mistaken} of {examples} mistaken" in printed
+
+
+def test_predictions_beyond_the_classes_are_mistakes(digits_run, capsys, monkeypatch):
+    """A model with 12 outputs for 10 classes, which predicts the last output for every example."""
+    predict = prediction.predict_with_targets
+
+    def predict_the_last(*arguments):
+        outputs, targets = predict(*arguments)
+        return np.eye(12)[np.full(len(outputs), 11)], targets
+
+    monkeypatch.setattr(prediction, "predict_with_targets", predict_the_last)
+    main(["evaluate", str(digits_run.directory)])
+    printed = capsys.readouterr().out
+    assert "test, 359 of 359 mistaken" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    (threes,) = (row for row in rows if row[:1] == ["3"])
+    assert threes[2:] == ["0", "0.0000"]
 
 
 @pytest.mark.parametrize(
