@@ -120,6 +120,10 @@ def load_parameters(file: Path) -> dict[str, Any]:
         place = tree
         for folder in folders:
             place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                break
+        if not isinstance(place, dict) or last in place:
+            raise UserError(f"{file} is damaged: '{name}' is both an array and a folder of arrays")
         place[last] = array
     return tree
 
@@ -188,19 +192,39 @@ def load_function(file: Path) -> Callable[[Any], jax.Array]:
     return exported.call
 
 
+UNKNOWN = "F8"
+"""How the names of dtypes begin that NumPy's part of safetensors does not read."""
+
+
 def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of a safetensors file, and which collections in it are no parameters."""
     from safetensors import SafetensorError, safe_open
 
+    if Path(file).exists() and not Path(file).is_file():
+        raise UserError(f"cannot read {file}: it is not a regular file")
+    arrays = {}
     try:
         with safe_open(file, framework="numpy") as opened:
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            for name in opened.keys():  # noqa: SIM118
+                dtype = str(opened.get_slice(name).get_dtype())
+                if dtype.startswith(UNKNOWN):
+                    raise UserError(
+                        f"'{name}' in {file} holds numbers of the type {dtype}, which nnjax does "
+                        "not read; save it as F16, BF16 or F32"
+                    )
+                arrays[name] = opened.get_tensor(name)
             metadata = opened.metadata() or {}
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"{file} is damaged or no safetensors file: {error}") from error
-    return arrays, json.loads(metadata.get("collections", "[]"))
+    try:
+        collections = json.loads(metadata.get("collections", "[]"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is damaged: its metadata is not JSON ({error})") from error
+    if not isinstance(collections, list) or not all(isinstance(one, str) for one in collections):
+        raise UserError(f"{file} is damaged: its metadata lists no names of collections")
+    return arrays, collections
 
 
 # Writing -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import os
 from pathlib import Path
 
 import flax.linen as nn
@@ -284,3 +285,47 @@ def test_a_model_that_cannot_be_exported_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(UserError, match="cannot be exported"):
         export.export(learner, state, data, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def safetensors_file(path, header, data=b""):
+    """A safetensors file with a header of one's own."""
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
+NUMBER = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+@pytest.mark.parametrize(
+    ("header", "data", "sentence"),
+    [
+        (
+            {"a": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}},
+            bytes(2),
+            "'a' in FILE holds numbers of the type F8_E4M3, which nnjax does not read; save it as "
+            "F16, BF16 or F32",
+        ),
+        (
+            {"a": NUMBER, "a/b": {**NUMBER, "data_offsets": [4, 8]}},
+            bytes(8),
+            "is both an array and a folder of arrays",
+        ),
+        ({"__metadata__": {"collections": "[["}, "a": NUMBER}, bytes(4), "metadata is not JSON"),
+        ({"__metadata__": {"collections": "3"}, "a": NUMBER}, bytes(4), "lists no names of"),
+        ({"a": {**NUMBER, "shape": [10**12]}}, bytes(4), "is damaged or no safetensors file"),
+        ({"a": {**NUMBER, "data_offsets": [0, 10**12]}}, bytes(4), "is damaged or no safetensors"),
+        ({"a": {**NUMBER, "dtype": "X"}}, bytes(4), "is damaged or no safetensors file"),
+    ],
+)
+def test_hostile_safetensors(tmp_path, header, data, sentence):
+    file = safetensors_file(tmp_path / "x.safetensors", header, data)
+    with pytest.raises(UserError) as raised:
+        export.load_parameters(file)
+    assert sentence.replace("FILE", str(file)) in str(raised.value)
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is not a regular file"):
+        export.load_parameters(tmp_path / "pipe")

@@ -6,10 +6,14 @@ Nothing heavy is imported here: ``nnjax --help`` must answer at once.
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
 
 from nnjax import __version__
 from nnjax.errors import UserError, choose
@@ -73,14 +77,21 @@ def run(command: str, arguments: list[str]) -> int:
 def guarded(action: Callable[[], int]) -> int:
     """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
     if sys.unraisablehook is sys.__unraisablehook__:
-        sys.unraisablehook = _leave_out_closed_loops
+        sys.unraisablehook = _report_unraisable
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _report_uncaught
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Of a text in letters that the terminal does not have, the rest is still of use.
+            # A text with letters that the terminal does not have is still of use.
             stream.reconfigure(errors="replace")
+    with _ctrl_c.handled():
+        return _guarded(action)
+
+
+def _guarded(action: Callable[[], int]) -> int:
     try:
         status = action()
-        if sys.stdout is not None:  # As it is where the shell has closed it.
+        if sys.stdout is not None:  # The shell may have closed it.
             sys.stdout.flush()
         return status
     except UserError as error:
@@ -88,8 +99,7 @@ def guarded(action: Callable[[], int]) -> int:
         number = getattr(error, "signal_number", None)
         return 1 if number is None else 128 + number
     except KeyboardInterrupt:
-        _complain("stopped")
-        return 130
+        return _ctrl_c.report()
     except BrokenPipeError:
         # The reader of a pipe, `head` say, has gone; Python would complain once more at exit.
         if sys.stdout is not None:
@@ -102,14 +112,85 @@ def guarded(action: Callable[[], int]) -> int:
         what = error.strerror or str(error)
         _complain(f"{what}: {error.filename}" if error.filename else what)
         return 1
+    except Exception:
+        # A compiled module that is interrupted while it is imported raises an ImportError.
+        if _ctrl_c.came:
+            return _ctrl_c.report()
+        raise
 
 
-def _leave_out_closed_loops(unraisable: Any) -> None:
-    """Prints an error that has nowhere to go, as Python does, but for one.
+class _CtrlC:
+    """Ends the process at Ctrl-C with one sentence, also while a library is imported.
 
-    When a save fails, the disk being full, threads of TensorStore still report to an event loop
-    that Orbax has closed. The failure itself is told already.
+    The first Ctrl-C raises KeyboardInterrupt. A second one ends the process at once: Python would
+    print a traceback, because the first is still being handled.
     """
+
+    def __init__(self):
+        self.came = False
+        self._is_reported = False
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handles SIGINT for as long as the context lasts; after a Ctrl-C, to the process's end."""
+        before = signal.getsignal(signal.SIGINT)
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if before is not signal.default_int_handler or not in_main_thread:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            if not self.came:
+                signal.signal(signal.SIGINT, before)
+
+    def report(self) -> int:
+        """Prints the sentence and returns the exit status, or ends the process with it."""
+        if not self._is_reported:
+            self._is_reported = True
+            _complain("stopped")
+        if self.came:
+            self.end_now()
+        return 130
+
+    def end_now(self) -> NoReturn:
+        """Ends the process without waiting for threads or libraries, which might print more."""
+        if not self._is_reported:
+            os.write(2, b"nnjax: stopped\n")
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
+        os._exit(130)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.came:
+            self.end_now()
+        self.came = True
+        raise KeyboardInterrupt
+
+
+_ctrl_c = _CtrlC()
+
+
+def _report_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Prints an error that nobody caught, as Python does, but for a KeyboardInterrupt.
+
+    NumPy's compiled part prints what is raised while it is imported.
+    """
+    if issubclass(kind, KeyboardInterrupt):
+        _ctrl_c.end_now()
+    sys.__excepthook__(kind, error, trace)
+
+
+def _report_unraisable(unraisable: Any) -> None:
+    """Prints an error that has nowhere to go, as Python does, with two exceptions.
+
+    When a save fails, because the disk is full, threads of TensorStore still report to an event
+    loop that Orbax has closed. The failure itself is reported already. And a KeyboardInterrupt that
+    came in a callback of the garbage collector would be lost.
+    """
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _ctrl_c.end_now()
     if "Event loop is closed" not in str(unraisable.exc_value):
         sys.__unraisablehook__(unraisable)
 

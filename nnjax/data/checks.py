@@ -1,5 +1,6 @@
 """Checks of the arrays that make a split."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +68,24 @@ def check_targets(split: Mapping[str, Any], classes: int, name: str) -> None:
     targets = np.asarray(split["targets"])
     if targets.ndim == 1 and targets.dtype.kind in "iu" and "mask" not in split:
         check_labels(targets, classes, f"split '{name}'")
+
+
+def check_memory(needed: int, where: object) -> None:
+    """Refuses data that takes more memory than this machine has, before the memory is taken.
+
+    Args:
+      needed: bytes.
+      where: names the data in the message.
+
+    Raises:
+      UserError: there is not so much memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise UserError(
+            f"{where} takes {needed / 1e9:,.1f} GB in memory, and this machine has "
+            f"{memory / 1e9:,.1f} GB"
+        )
 
 
 def path_name(path: Any) -> str:

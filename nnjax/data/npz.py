@@ -1,13 +1,16 @@
 """Arrays in an npz file, as ``numpy.savez`` writes it."""
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from nnjax.data.checks import check_memory
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.directory import given_path
 from nnjax.data.labels import check_distinct, check_labels, convert, count_classes, narrow, numbered
@@ -60,30 +63,19 @@ def read_npz(
     path: Path, classes: int | None = None, regression: bool = False
 ) -> tuple[dict[str, Batch], tuple[str, ...] | None]:
     """Reads the arrays of each stored split and the names of the classes; None for a regression."""
-    damages = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
     try:
-        # Opened here: np.load leaves the file open where it is damaged.
         with path.open("rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise UserError(f"{path} is a single array, not an npz file of several")
-            arrays = {name: file[name] for name in file.files}
+            arrays = _read_arrays(opened, path)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; give another with --data.path") from None
-    except damages as error:
-        # NumPy takes what is no archive for a pickle, and says at length how to load that.
-        why = "" if "pickle" in str(error) else f": {error}"
+    except _DAMAGE as error:
+        # NumPy explains at length how to load a pickle, which an array of objects is.
+        why = "" if "pickle" in str(error) or not str(error) else f": {error}"
         raise UserError(f"{path} cannot be read as an npz file of numbers{why}") from None
     for name, array in arrays.items():
         if array.ndim == 0:
             raise UserError(f"'{name}' of {path} is a single number, not an array of examples")
     pairs = {split: pair for split in NAMES if (pair := _find(arrays, split))}
-    if "train" not in pairs:
-        present = ", ".join(sorted(arrays)) or "nothing"
-        raise UserError(
-            f"{path} must hold the arrays inputs and targets, or x_train and y_train; "
-            f"it holds {present}"
-        )
     names = _class_names(arrays, path, classes)
     dtype = arrays[pairs["train"][1]].dtype
     is_regression = regression or dtype.kind == "f"
@@ -109,7 +101,86 @@ def read_npz(
     return stored, None if is_regression else names
 
 
-def _find(arrays: Mapping[str, np.ndarray], split: str) -> tuple[str, str] | None:
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile and NumPy raise on damaged archives and headers."""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The compression that ``numpy.savez`` and ``numpy.savez_compressed`` use."""
+
+MOST_NAMES = 20
+
+
+def _read_arrays(opened: IO[bytes], path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file that have a name in ``NAMES``, and ``class_names``."""
+    if opened.read(6) == b"\x93NUMPY":
+        raise UserError(f"{path} is a single array, not an npz file of several")
+    with zipfile.ZipFile(opened) as archive:
+        members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
+        pairs = {split: _find(members, split) for split in NAMES}
+        if pairs["train"] is None:
+            names = sorted(members)
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            present = ", ".join(f"{name:.50}" for name in names[:MOST_NAMES]) or "nothing"
+            raise UserError(
+                f"{path} must hold the arrays inputs and targets, or x_train and y_train; "
+                f"it holds {present}{more}"
+            )
+        wanted = [name for pair in pairs.values() if pair for name in pair]
+        wanted += ["class_names"] * ("class_names" in members)
+        # All together: each alone may fit into the memory.
+        check_memory(sum(members[name].file_size for name in wanted), path)
+        return {name: _read_array(archive, members[name], name, path) for name in wanted}
+
+
+def _read_array(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Path
+) -> np.ndarray:
+    """One array; its size in the header must be that of the member, before memory is taken."""
+    where = f"'{name}' of {path}"
+    if member.flag_bits & 1:
+        raise UserError(f"{where} is encrypted; store it without a password")
+    if member.compress_type not in METHODS:
+        raise UserError(f"{where} is compressed in a way that NumPy does not read; save it anew")
+    if not member.filename.endswith(".npy"):
+        raise UserError(f"{where} is the file {member.filename}, not an array")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        shape, fortran_order, dtype = _read_header(file, version)
+        size, rest = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+        if dtype.hasobject:
+            raise UserError(f"{path} cannot be read as an npz file of numbers")
+        if size != rest:
+            raise UserError(f"{where} is damaged: {rest} bytes for an array of {size} bytes")
+        data = bytearray(size)
+        if file.readinto(data) != size:  # pyright: ignore[reportAttributeAccessIssue]
+            raise EOFError(f"'{name}' is truncated")
+        file.read(1)  # At its end zipfile compares the checksums.
+    order = "F" if fortran_order else "C"
+    return np.frombuffer(data, dtype).reshape(shape, order=order)
+
+
+def _read_header(file: IO[bytes], version: tuple[int, int]) -> tuple[tuple, bool, np.dtype]:
+    """Shape, order and dtype of an array; NumPy refuses headers of more than 10,000 bytes."""
+    formats = np.lib.format
+    if version == (1, 0):
+        return formats.read_array_header_1_0(file)
+    if version == (2, 0):
+        return formats.read_array_header_2_0(file)
+    raise ValueError(f"its format has the version {version}")
+
+
+def _find(arrays: Container[str], split: str) -> tuple[str, str] | None:
     for pair in NAMES[split]:
         if all(name in arrays for name in pair):
             return pair

@@ -1,6 +1,7 @@
 """The command line as a whole: help at once, errors in one sentence."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,55 @@ def test_ctrl_c_is_a_sentence(capsys):
 
     assert cli.guarded(stop) == 130
     assert capsys.readouterr().err == "nnjax: stopped\n"
+
+
+INTERRUPTIONS = {
+    "once": "press()",
+    "three times": "\n    try:\n        press()\n    finally:\n        press()\n        press()",
+    "an import fails of it": """
+    try:
+        press()
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+""",
+    "in a callback": """
+    class Thing:
+        pass
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: press())
+    del thing
+    time.sleep(60)
+""",
+    "while it is reported": """
+    main._complain = lambda sentence: (os.write(2, f"nnjax: {sentence}\\n".encode()), press())
+    press()
+""",
+}
+
+
+@pytest.mark.parametrize("when", INTERRUPTIONS)
+def test_ctrl_c_at_any_moment(when):
+    program = f"""
+import os, signal, sys, time, weakref
+from nnjax.cli import main
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+
+def action():
+    {INTERRUPTIONS[when]}
+
+sys.exit(main.guarded(action))
+"""
+    done = python("-c", program)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "nnjax: stopped\n")
+
+
+def test_ctrl_c_is_handled_as_before_when_the_command_has_ended(capsys):
+    before = signal.getsignal(signal.SIGINT)
+    assert cli.guarded(lambda: 0) == 0
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_traceback_on_request(capsys, monkeypatch):

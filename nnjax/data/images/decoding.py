@@ -11,6 +11,12 @@ from nnjax.errors import UserError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""The formats that Pillow may take a file for, whatever its name.
+
+Others have decoders that start other programs (EPS) or are rarely used and tested (BLP, DDS).
+"""
+
 
 def decode(
     file: Path | IO[bytes], size: tuple[int, int] | None, channels: int, where: str
@@ -34,7 +40,7 @@ def decode(
     from PIL import Image, ImageOps
 
     mode = "L" if channels == 1 else "RGB"
-    with _sentences(where), Image.open(file) as image:
+    with _sentences(where), Image.open(file, formats=FORMATS) as image:
         if size is not None:
             # A JPEG is decoded at a fraction of its size, where that is still large enough.
             image.draft(None, (max(size), max(size)))
@@ -59,7 +65,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     from PIL import ExifTags, Image
 
-    with _sentences(str(path)), Image.open(path) as image:
+    with _sentences(str(path)), Image.open(path, formats=FORMATS) as image:
         # Of a TIFF, Pillow gives the size of the upright image.
         turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         width, height = image.size
@@ -68,10 +74,12 @@ def image_size(path: Path) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _sentences(where: str) -> Iterator[None]:
-    """Pillow's many errors as one sentence."""
-    from PIL import Image
-
+    """Turns what Pillow raises into one sentence."""
     try:
         yield
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(f"{where} cannot be read as an image: {error}") from None
+    except UserError:
+        raise
+    # What a decoder raises on a damaged file depends on the format and on where the damage is.
+    except Exception as error:
+        why = str(error) or type(error).__name__
+        raise UserError(f"{where} cannot be read as an image: {why}") from None

@@ -14,6 +14,7 @@ from typing import IO
 import jax
 import numpy as np
 
+from nnjax.data.checks import check_memory
 from nnjax.data.dataset import Batch, Dataset, Spec
 from nnjax.data.directory import given_path, is_hidden
 from nnjax.data.labels import check_labels, count_classes, numbered
@@ -31,6 +32,12 @@ TYPES = {
 
 PREFIXES = {"train": ("train",), "validation": ("validation", "val"), "test": ("t10k", "test")}
 """How the names of the files of a split begin: ``train-images*``, ``train-labels*``."""
+
+MOST_DIMENSIONS = 32
+"""NumPy's limit in version 1."""
+
+UNPACKED = 1032
+"""Bytes that deflate, the compression of gzip, makes of one at most."""
 
 Header = tuple[np.dtype, tuple[int, ...]]
 
@@ -166,17 +173,23 @@ def read_idx(path: Path) -> np.ndarray:
     with _Opened(path) as file:
         dtype, shape = _header(file, path)
         wanted = math.prod(shape) * dtype.itemsize
-        try:
-            data = bytearray(wanted)
-        except (MemoryError, OverflowError):
-            raise UserError(f"{path} is damaged: its header speaks of {shape} numbers") from None
+        # A file of n bytes unpacks to at most n * UNPACKED, so that a header cannot ask for more.
+        if wanted > path.stat().st_size * UNPACKED:
+            raise UserError(
+                f"{path} is truncated: fewer than the {wanted} bytes of {shape}; fetch it again"
+            )
+        check_memory(wanted, path)
+        data = bytearray(wanted)
         if file.readinto(data) != wanted:  # pyright: ignore[reportAttributeAccessIssue]
             raise UserError(
                 f"{path} is truncated: fewer than the {wanted} bytes of {shape}; fetch it again"
             )
         if file.read(1):
             raise UserError(f"{path} is damaged: it goes on after the {wanted} bytes of {shape}")
-    array = np.frombuffer(data, dtype).reshape(shape)
+    try:
+        array = np.frombuffer(data, dtype).reshape(shape)
+    except ValueError:  # No numbers at all, in dimensions that NumPy cannot count.
+        raise UserError(f"{path} is damaged: its header speaks of {shape} numbers") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -194,6 +207,8 @@ def _header(file: IO[bytes], path: Path) -> Header:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise UserError(f"{path} is not an idx file: it begins with the bytes '{magic.hex(' ')}'")
+    if magic[3] > MOST_DIMENSIONS:
+        raise UserError(f"{path} is damaged: its header speaks of {magic[3]} dimensions")
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         raise UserError(f"{path} is truncated within its header; fetch it again")

@@ -144,3 +144,19 @@ def test_two_files_for_one_split_are_refused(folder):
 def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="there is no folder"):
         Idx(tmp_path / "nowhere").load()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("00000864" + "00000001" * 100, "its header speaks of 100 dimensions"),
+        ("00000802" + "ffffffff" * 2, "is truncated: fewer than the 18446744065119617025 bytes"),
+        ("00000803" + "00000000" + "ffffffff" * 2, "its header speaks of (0, 4294967295"),
+    ],
+)
+def test_headers_that_ask_for_too_much(tmp_path, content, sentence):
+    path = tmp_path / "a"
+    path.write_bytes(bytes.fromhex(content))
+    with pytest.raises(UserError) as raised:
+        read_idx(path)
+    assert sentence in str(raised.value)
