@@ -86,7 +86,7 @@ def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
             fit(variation.learner, data, training, run=part, progress=progress, resume=True)
     except Interrupted as stop:
         run.write_summary({"status": "interrupted"})
-        hint = f"stopped; go on with: nnjax resume {run.directory}"
+        hint = f"stopped; go on with: {run.resume_command}"
         raise Interrupted(hint, stop.signal_number) from None
 
 

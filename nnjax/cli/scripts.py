@@ -34,7 +34,8 @@ def execute(
       quiet: show nothing but errors and the last table.
 
     Raises:
-      Interrupted: SIGTERM or SIGINT came.
+      Interrupted: a signal asked the process to stop.
+      UserError: another process is training the run.
     """
     from nnjax.training import interruption
 
@@ -44,11 +45,11 @@ def execute(
                 return f"stopped; the run {run.directory} is finished"
             return (
                 f"stopped; the run {run.directory} is finished, but for its figures; draw them "
-                f"with: nnjax resume {run.directory}"
+                f"with: {run.resume_command}"
             )
-        return f"stopped; go on with: nnjax resume {run.directory}"
+        return f"stopped; go on with: {run.resume_command}"
 
-    with interruption.raising(hint), _on_record(run):
+    with interruption.raising(hint), run.locked(), _on_record(run):
         script.main(experiment, run, resume=resume, quiet=quiet)
 
 
@@ -60,11 +61,10 @@ def has_ended(run: Any) -> bool:
     Raises:
       UserError: the record is damaged.
     """
-    from nnjax.runs import json_files
+    from nnjax.runs import records
 
-    record = run.directory / RECORD
-    if record.is_file():
-        return json_files.read(record).get("status") == "ended"
+    if (status := records.read_script_status(run.directory / RECORD)) is not None:
+        return status == "ended"
     return run.figures.is_dir() and any(run.figures.iterdir())
 
 

@@ -1,47 +1,56 @@
-"""Checkpoints: a step's arrays and what goes with them, saved by Orbax while training goes on.
+"""Checkpoints: the arrays and the record of a step, saved by Orbax while training goes on.
 
-Orbax writes a step into a temporary directory and renames it when it is complete, so a process may
-die at any moment. What it does not notice is a changed byte in a complete one: its files therefore
-carry checksums, and a checkpoint is restored whole or not at all.
+Orbax writes a step into a temporary directory and renames the directory when it is complete, so a
+process may die at any moment. Orbax does not notice a changed byte in a complete step: the files
+therefore carry checksums, and a checkpoint is restored whole or not at all.
 
-Of several processes that make one run, each calls :meth:`Checkpoints.save` and
-:meth:`Checkpoints.restore`. The first one writes: what the devices of the others hold comes to it,
-and a checkpoint does not show how many there were. Each reads for itself.
+Where several processes make one run, every process calls :meth:`Checkpoints.save` and
+:meth:`Checkpoints.restore`. Rank 0 gathers the arrays of all devices and writes them, so that a
+checkpoint does not depend on the number of processes. Every process reads for itself.
 """
 
 import errno
-import functools
-import json
 import os
 import re
 import shutil
-import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import traverse_util
-
-from nnjax.distributed import collectives, devices
+from nnjax.distributed import collectives
 from nnjax.errors import UserError
-from nnjax.runs import orbax_logging
+from nnjax.runs import array_tree, checksums
+from nnjax.runs.array_tree import Arrays
+from nnjax.runs.checksums import Damaged
+from nnjax.runs.orbax_items import (
+    array_item,
+    import_in_background,
+    orbax,
+    single_process_options,
+)
 
-Arrays = dict[tuple[str, ...], np.ndarray]
-"""Arrays by their path in the tree."""
+__all__ = ["AllDamaged", "Checkpoints", "import_in_background", "set_all_aside"]
 
-CHECKSUMS = "checksums.json"
+SET_ASIDE = "set-aside-"
+
+LONGEST_FILE = 200
+"""Bytes that the path of a file within a checkpoint adds to that of the directory, at most."""
+
+BUCKETS = ("gs", "s3", "az", "hf")
+"""Orbax takes a path under ``/gs``, say, for a bucket of a cloud storage, not for a directory."""
 
 
 class AllDamaged(UserError):
-    """No checkpoint is left to go on from.
+    """No checkpoint of a run can be restored.
 
     Attributes:
-      what: which ones are damaged, and why.
+      what: which checkpoints are damaged, and why.
+
+    Example:
+      >>> from nnjax.runs.checkpoints import AllDamaged
+      >>> str(AllDamaged("every checkpoint in runs/a is damaged"))
+      'every checkpoint in runs/a is damaged; start the run anew'
     """
 
     def __init__(self, what: str):
@@ -52,19 +61,35 @@ class AllDamaged(UserError):
 class Checkpoints:
     """The checkpoints of one run: ``<directory>/<step>/``.
 
-    A context manager; leaving it waits for what is being saved. A step holds the items ``arrays``
+    A context manager; leaving it waits for the save in progress. A step holds the items ``arrays``
     (an Orbax tree of NumPy arrays, nested by name) and ``record`` (JSON).
+
+    Example:
+      >>> import tempfile
+      >>> from pathlib import Path
+      >>> import jax.numpy as jnp
+      >>> from nnjax.runs import Checkpoints
+      >>> tree = {"weights": jnp.arange(3.0)}
+      >>> with Checkpoints(Path(tempfile.mkdtemp())) as checkpoints:
+      ...     checkpoints.save(10, tree, {"epoch": 2})
+      ...     step, restored, meta = checkpoints.restore(tree)
+      >>> step, restored["weights"].tolist(), meta
+      (10, [0.0, 1.0, 2.0], {'epoch': 2})
     """
 
     def __init__(self, directory: Path, *, keep_last: int = 2):
-        """Opens a directory of checkpoints; it is made by the first save.
+        """Opens a directory of checkpoints; the first save makes it.
 
         Args:
           directory: holds the checkpoints and nothing else.
-          keep_last: how many of the newest to keep. An older one is deleted only when the one that
-            takes its place is complete.
+          keep_last: how many of the newest checkpoints to keep. An older one is deleted only when
+            the checkpoint that takes its place is complete.
+
+        Raises:
+          UserError: Orbax cannot write to a directory of that name.
         """
         self._directory = Path(directory).absolute()
+        check_name(self._directory)
         self._keep_last = keep_last
         self._damaged: set[int] = set()
         self._manager: Any = None
@@ -79,9 +104,12 @@ class Checkpoints:
         """Copies a state to the host and writes it in the background.
 
         When this returns the arrays may be donated. One save is written at a time: the call waits
-        for the one before. Checkpoints of later steps and damaged ones, which a run resumed from
-        an earlier step leaves behind, are renamed to ``set-aside-<step>``. A step that is already
-        saved is left as it is. Of several processes the first one writes; all must call this.
+        for the save before. A step that is already saved is left as it is. Collective: every
+        process must call this, and rank 0 writes.
+
+        A run that resumed from an earlier step leaves damaged checkpoints and checkpoints of later
+        steps behind. They are renamed to ``set-aside-<step>``, and those of an earlier time are
+        deleted, so that the copies do not pile up.
 
         Args:
           step: updates made so far.
@@ -89,21 +117,22 @@ class Checkpoints:
           meta: what to restore beside the arrays, as JSON can hold it.
 
         Raises:
-          UserError: this save or the one before could not be written; what was there is intact.
+          UserError: this save or the one before could not be written, or could not be restored;
+            earlier checkpoints are intact.
         """
         self.wait()
-        arrays = _copy_to_host(tree)
+        arrays = array_tree.copy_to_host(tree)
         if not collectives.is_first():
             return
-        record = _seal({"leaves": _describe(tree, arrays), "meta": meta})
+        record = checksums.seal({"leaves": array_tree.describe(tree, arrays), "meta": meta})
         with self._disk_errors():
             manager = self._writer()
             self._set_aside(step)
             if step in _steps(self._directory):
                 return
-            args = _orbax().args
+            args = orbax().args
             items = args.Composite(
-                arrays=_array_item().save(_nest(arrays)), record=args.JsonSave(record)
+                arrays=array_item().save(array_tree.nest(arrays)), record=args.JsonSave(record)
             )
             manager.save(step, args=items, force=True)
 
@@ -145,14 +174,15 @@ class Checkpoints:
         for candidate in steps if step is None else [step]:
             try:
                 arrays, record = self._read(candidate, abstract)
-            except _Damaged as damage:
+            except Damaged as damage:
                 self._damaged.add(candidate)
                 damages[candidate] = str(damage)
                 continue
             for damaged, why in damages.items():
                 sentence = f"the checkpoint of step {damaged} is damaged ({why})"
                 on_fallback(f"{sentence}; falling back to the one before it")
-            return candidate, _place(abstract, arrays, record["leaves"]), record["meta"]
+            tree = array_tree.place(abstract, arrays, record["leaves"])
+            return candidate, tree, record["meta"]
         if not damages:
             return None
         which = "every checkpoint" if step is None else f"the checkpoint of step {step}"
@@ -160,20 +190,20 @@ class Checkpoints:
         raise AllDamaged(f"{which} in {self._directory} is damaged ({why})")
 
     def wait(self) -> None:
-        """Waits until what is being saved is complete.
+        """Waits until the save in progress is complete.
 
         Raises:
-          UserError: it could not be written.
+          UserError: the checkpoint could not be written.
         """
         if self._manager is not None:
             with self._disk_errors():
                 self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits for what is being saved, then frees Orbax's threads.
+        """Waits for the save in progress, then frees Orbax's threads.
 
         Raises:
-          UserError: it could not be written.
+          UserError: the checkpoint could not be written.
         """
         self.wait()
         if self._manager is not None:
@@ -183,26 +213,27 @@ class Checkpoints:
     # Writing
 
     def _writer(self) -> Any:
-        """Orbax's manager, in a directory free of what a killed process left unfinished."""
+        """Orbax's manager, after the half-written steps of a killed process are removed."""
         if self._manager is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            for unfinished in self._directory.glob(f"*{_orbax().utils.TMP_DIR_SUFFIX}*"):
+            _check_holds_no_links(self._directory)
+            for unfinished in self._directory.glob(f"*{orbax().utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(unfinished)
             self._manager = self._open()
         return self._manager
 
     def _open(self) -> Any:
-        ocp = _orbax()
+        ocp = orbax()
         options = ocp.CheckpointManagerOptions(
             max_to_keep=self._keep_last,
             create=False,
-            # Where a directory cannot be made in the background, threads of Orbax wait for it for
-            # minutes, and the process with them.
+            # If a directory cannot be made in the background, threads of Orbax wait for it for
+            # minutes, and the process waits for them.
             async_options=ocp.options.AsyncOptions(create_directories_asynchronously=False),
-            multiprocessing_options=(alone := _alone()),
+            multiprocessing_options=(alone := single_process_options()),
         )
         handlers = {
-            "arrays": _array_item().handler(multiprocessing_options=alone),
+            "arrays": array_item().handler(multiprocessing_options=alone),
             "record": ocp.JsonCheckpointHandler(multiprocessing_options=alone),
         }
         return ocp.CheckpointManager(self._directory, options=options, item_handlers=handlers)
@@ -217,7 +248,7 @@ class Checkpoints:
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        """Turns what Orbax raises into a sentence, and drops the manager that failed."""
+        """Turns an error of Orbax into a UserError, and drops the manager that failed."""
         try:
             yield
         except UserError:
@@ -236,131 +267,145 @@ class Checkpoints:
 
     def _read(self, step: int, abstract: Any) -> tuple[Arrays, dict[str, Any]]:
         """Reads and checks one checkpoint."""
-        args = _orbax().args
-        record = _unseal(self._load(step, "record", args.JsonRestore()))
-        _check_same_arrays(f"the checkpoint {self._directory / str(step)}", abstract, record)
-        arrays: Arrays = {
-            tuple(leaf["path"]): np.empty(leaf["stored_shape"], leaf["stored_dtype"])
-            for leaf in record["leaves"].values()
-        }
-        _check_files(self._directory / str(step) / "arrays")
-        stored = self._load(step, "arrays", _array_item().restore(_nest(arrays)))
-        arrays.update(traverse_util.flatten_dict(stored))
+        checkpoint = self._directory / str(step)
+        args = orbax().args
+        record = checksums.unseal(self._load(step, "record", args.JsonRestore()))
+        try:
+            array_tree.check_same(f"the checkpoint {checkpoint}", abstract, record["leaves"])
+            arrays = array_tree.empty_arrays(record["leaves"])
+            if not isinstance(record["meta"], dict):
+                raise TypeError
+        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
+            raise Damaged("its record is garbled") from error
+        with _read_errors(checkpoint):
+            checksums.check(checkpoint / "arrays")
+        stored = self._load(step, "arrays", array_item().restore(array_tree.nest(arrays)))
+        arrays.update(array_tree.flatten(stored))
         return arrays, record
 
     def _load(self, step: int, item: str, how: Any) -> Any:
-        with _reading(self._directory / str(step)):
+        with _read_errors(self._directory / str(step)):
             manager = self._manager or self._open()
-            return manager.restore(step, args=_orbax().args.Composite(**{item: how}))[item]
+            return manager.restore(step, args=orbax().args.Composite(**{item: how}))[item]
+
+
+# Directories -------------------------------------------------------------------------------------
 
 
 def set_all_aside(directory: Path) -> None:
-    """Renames every checkpoint, damaged as it may be, so that a run can begin anew beside them."""
+    """Renames every checkpoint, damaged or not, so that a run can begin anew beside them.
+
+    Example:
+      >>> import tempfile
+      >>> from pathlib import Path
+      >>> from nnjax.runs.checkpoints import set_all_aside
+      >>> directory = Path(tempfile.mkdtemp())
+      >>> (directory / "10").mkdir()
+      >>> set_all_aside(directory)
+      >>> [path.name for path in directory.iterdir()]
+      ['set-aside-10']
+    """
     _rename_aside(directory, _steps(directory))
 
 
 def _rename_aside(directory: Path, steps: Iterable[int]) -> None:
+    """Renames checkpoints; deletes those that were renamed at an earlier time."""
+    steps = list(steps)
+    if not steps:
+        return
+    for earlier in directory.glob(f"{SET_ASIDE}*"):
+        if earlier.is_symlink():
+            earlier.unlink()
+        else:
+            shutil.rmtree(earlier, ignore_errors=True)
     for step in steps:
-        aside = directory / f"set-aside-{step}"
-        shutil.rmtree(aside, ignore_errors=True)
-        (directory / str(step)).rename(aside)
+        (directory / str(step)).rename(directory / f"{SET_ASIDE}{step}")
 
 
 def _steps(directory: Path) -> list[int]:
     """The complete checkpoints: Orbax gives a directory its plain number at the very end."""
     try:
-        return [int(path.name) for path in directory.iterdir() if path.name.isdecimal()]
+        names = [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
+    return [int(name) for name in names if name.isascii() and name.isdecimal()]
 
 
-class _Damaged(Exception):
-    """A checkpoint is not what was saved."""
+def check_name(directory: Path) -> None:
+    """Checks that Orbax and TensorStore can use the path of a directory.
+
+    Raises:
+      UserError: the path names a cloud storage, holds a backslash or NUL, is not UTF-8, or is
+        longer than the system takes.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.runs.checkpoints import check_name
+      >>> check_name(Path("runs/lr [0.1]"))
+    """
+    text = str(Path(directory).absolute())
+    problem = None
+    if (bucket := text.split("/")[1]) in BUCKETS:
+        problem = f"Orbax takes /{bucket} for a cloud storage"
+    elif "\\" in text:
+        problem = "TensorStore takes a backslash for a slash"
+    elif "\0" in text:
+        problem = "a path holds no NUL"
+    elif (length := len(os.fsencode(text))) > (longest := _longest_name()):
+        problem = f"its path has {length:,} bytes, of which the system takes {longest:,}"
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        problem = "the name is not UTF-8"
+    if problem:
+        raise UserError(
+            f"nothing can be saved in {str(directory)!r}: {problem}; rename the directory or "
+            "choose another"
+        )
+
+
+def _longest_name() -> int:
+    return os.pathconf("/", "PC_PATH_MAX") - LONGEST_FILE
+
+
+def _check_holds_no_links(directory: Path) -> None:
+    """Raises a UserError where a checkpoint is a symbolic link.
+
+    Checkpoints are renamed and deleted, and what a link points to belongs to somebody else.
+    """
+    for path in directory.iterdir():
+        if path.is_symlink():
+            raise UserError(
+                f"{path} is a symbolic link to {os.readlink(path)}; checkpoints are renamed and "
+                "deleted, so copy the directory there or remove the link"
+            )
+
+
+# Errors ------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _reading(checkpoint: Path) -> Iterator[None]:
+def _read_errors(checkpoint: Path) -> Iterator[None]:
     """Tells a checkpoint that is damaged from one that the system does not let be read.
 
     Raises:
-      _Damaged: something is missing, or not what was saved.
+      Damaged: something is missing, or not what was saved.
       UserError: the file may not be read, the disk fails and the like.
     """
     try:
         yield
+    except Damaged:
+        raise
     # A damaged file can make Orbax and TensorStore raise anything.
     except Exception as error:
         if _system_error(error) in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
-            raise _Damaged(_reason(error)) from error
+            raise Damaged(_reason(error)) from error
         raise UserError(
             f"cannot read the checkpoint {checkpoint}: {_reason(error)}; it may be whole, so make "
             "it readable and try again"
         ) from error
 
 
-# Orbax -------------------------------------------------------------------------------------------
-
-
-_IMPORTING = threading.RLock()
-"""Two threads that import packages which import each other can see them half made."""
-
-
-@functools.cache
-def _orbax() -> Any:
-    """``orbax.checkpoint``, imported when needed, as it takes a second, and without its chatter."""
-    with _IMPORTING:
-        import orbax.checkpoint
-
-    orbax_logging.silence()
-    return orbax.checkpoint
-
-
-class _ArrayItem(NamedTuple):
-    """How Orbax handles the item ``arrays``: classes of a handler and of its arguments."""
-
-    handler: Any
-    save: Any
-    restore: Any
-
-
-@functools.cache
-def _array_item() -> _ArrayItem:
-    """Orbax's handler of arrays, which also leaves checksums before the step is complete."""
-    ocp = _orbax()
-
-    class Handler(ocp.StandardCheckpointHandler):
-        def finalize(self, directory: Any) -> None:
-            super().finalize(directory)
-            _write_checksums(Path(directory))
-
-    # Orbax finds a handler by the class of its arguments, and the arguments by the handler's class.
-    @ocp.args.register_with_handler(Handler, for_save=True)
-    class Save(ocp.args.StandardSave):
-        pass
-
-    @ocp.args.register_with_handler(Handler, for_restore=True)
-    class Restore(ocp.args.StandardRestore):
-        pass
-
-    return _ArrayItem(Handler, Save, Restore)
-
-
-def _alone() -> Any:
-    """Orbax's options for a process that neither waits for others nor leaves work to them."""
-    options = _orbax().options.MultiprocessingOptions
-    if not collectives.several():
-        return options()
-    process = jax.process_index()
-    return options(process, {process}, barrier_sync_key_prefix=f"process-{process}")
-
-
-def import_in_background() -> None:
-    """Begins to import Orbax in a thread, so that the first save need not wait for it."""
-    threading.Thread(target=_orbax, name="import-orbax").start()
-
-
 def _reason(error: BaseException) -> str:
-    """The gist of an error in a few words: the system's, where it is a system error."""
+    """An error in a few words: those of the system, where the system raised it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if (number := _system_error(error)) is not None:
@@ -372,141 +417,6 @@ def _system_error(error: BaseException) -> int | None:
     """The system's number of an error, such as ``errno.ENOSPC``; None where it has none."""
     if isinstance(error, OSError):
         return error.errno
-    # TensorStore ends with it: "... No space left on device [os_error_code='28']".
+    # TensorStore ends its message with "... No space left on device [os_error_code='28']".
     found = re.search(r"(?:os_error_code=|OS error )'?(\d+)", str(error))
     return int(found[1]) if found else None
-
-
-# Arrays ------------------------------------------------------------------------------------------
-
-
-def _paths(tree: Any) -> list[tuple[tuple[str, ...], Any]]:
-    """The leaves with their paths, such as ("state", "params", "output", "kernel")."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = [
-        (tuple(jax.tree_util.keystr((k,), simple=True) for k in path), x) for path, x in leaves
-    ]
-    if len({"/".join(path) for path, _ in named}) < len(named):
-        raise ValueError("two leaves of the tree have the same name")
-    return named
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _copy_to_host(tree: Any) -> Arrays:
-    """Copies the leaves. On a CPU ``device_get`` gives a view that donation would overwrite."""
-    tree = devices.gathered(tree)
-    bare = {p: jax.random.key_data(x) if _is_key(x) else x for p, x in _paths(tree)}
-    return {path: np.array(array) for path, array in jax.device_get(bare).items()}
-
-
-def _describe(tree: Any, arrays: Arrays) -> dict[str, dict[str, Any]]:
-    """What the record says of each leaf, by its name."""
-    return {
-        "/".join(path): {
-            "path": path,
-            "is": _kind(leaf),
-            "key_impl": str(jax.random.key_impl(leaf)) if _is_key(leaf) else None,
-            "stored_shape": arrays[path].shape,
-            "stored_dtype": arrays[path].dtype.name,
-        }
-        for path, leaf in _paths(tree)
-    }
-
-
-def _kind(leaf: Any) -> str:
-    """Dtype and shape, such as ``float32[784,30]``."""
-    return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
-
-
-def _nest(arrays: Arrays) -> dict[str, Any]:
-    """Nested dictionaries for Orbax, which stores no array without elements."""
-    return traverse_util.unflatten_dict({p: array for p, array in arrays.items() if array.size})
-
-
-def _check_same_arrays(checkpoint: str, abstract: Any, record: Mapping[str, Any]) -> None:
-    """Raises a UserError where the checkpoint was saved from a tree of another make."""
-    saved = {name: leaf["is"] for name, leaf in record["leaves"].items()}
-    wanted = {"/".join(path): _kind(leaf) for path, leaf in _paths(abstract)}
-    for name in sorted(saved.keys() | wanted.keys()):
-        if saved.get(name) != wanted.get(name):
-            raise UserError(
-                f"{checkpoint} is of another config: '{name}' is {saved.get(name, 'not in it')}, "
-                f"and {wanted.get(name, 'nothing')} in this one"
-            )
-
-
-def _place(abstract: Any, arrays: Arrays, leaves: Mapping[str, Any]) -> Any:
-    """Puts the arrays on the devices where the abstract leaves say."""
-
-    def put(path: tuple[str, ...], leaf: Any) -> jax.Array:
-        value = arrays[path]
-        if _is_key(leaf):
-            impl = leaves["/".join(path)]["key_impl"]
-            value = jax.random.wrap_key_data(jnp.asarray(value), impl=impl)
-        return devices.put(value, getattr(leaf, "sharding", None))
-
-    return jax.tree.unflatten(
-        jax.tree.structure(abstract), [put(path, leaf) for path, leaf in _paths(abstract)]
-    )
-
-
-# Checksums ---------------------------------------------------------------------------------------
-
-
-def _write_checksums(directory: Path) -> None:
-    """Writes ``checksums.json``: a CRC-32 for each file, by its path in the directory."""
-    files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
-    checksums = {str(path.relative_to(directory)): _checksum(path) for path in files}
-    (directory / CHECKSUMS).write_text(json.dumps(checksums))
-
-
-def _check_files(directory: Path) -> None:
-    """Compares each file with its checksum.
-
-    Done before Orbax reads, which on damage leaves failed tasks behind that complain later.
-
-    Raises:
-      _Damaged: a file is missing or differs.
-      UserError: a file may not be read.
-    """
-    with _reading(directory.parent):
-        checksums = json.loads((directory / CHECKSUMS).read_bytes())
-        changed = [name for name, crc in checksums.items() if _checksum(directory / name) != crc]
-    if changed:
-        raise _Damaged(f"{changed[0]} has another checksum")
-
-
-def _checksum(path: Path) -> int:
-    crc = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            crc = zlib.crc32(chunk, crc)
-    return crc
-
-
-# The record --------------------------------------------------------------------------------------
-
-
-def _seal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record as text, so that what is checked is what was written, with its checksum."""
-    text = json.dumps(record)
-    return {"text": text, "crc32": zlib.crc32(text.encode())}
-
-
-def _unseal(sealed: Any) -> dict[str, Any]:
-    """The record of a sealed one.
-
-    Raises:
-      _Damaged: it is not what was sealed.
-    """
-    try:
-        text = sealed["text"]
-        whole = zlib.crc32(text.encode()) == sealed["crc32"]
-    except (KeyError, TypeError, AttributeError, UnicodeEncodeError) as error:
-        raise _Damaged("its record is garbled") from error
-    if not whole:
-        raise _Damaged("its record has another checksum")
-    return json.loads(text)

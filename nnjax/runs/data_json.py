@@ -1,13 +1,14 @@
-"""What a run knows of its data, ``data.json``: shapes, sizes, classes and vocabularies.
+"""The description of a run's data, ``data.json``: shapes, sizes, classes and vocabularies.
 
-With it a trained model can be used where the data is not, and data that has changed since, such as
-another vocabulary, is refused before it meets the parameters.
+With this description a trained model can be used where the data is not. Data that has changed since
+the run began, such as another vocabulary, is refused before it meets the parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nnjax.data.checks import path_name
@@ -15,7 +16,12 @@ from nnjax.data.dataset import SPLITS, Known, Spec
 from nnjax.errors import UserError
 from nnjax.runs import config_json
 
-OPTIONS = ("preprocess", "vocabulary", "target_vocabulary")
+OPTIONS = {
+    "preprocess": ("__call__",),
+    "vocabulary": ("check", "__len__"),
+    "target_vocabulary": ("check", "__len__"),
+}
+"""Attributes of the data that are saved as configs, with the methods that each must have."""
 
 
 def to_json(data: Known) -> dict[str, Any]:
@@ -23,8 +29,14 @@ def to_json(data: Known) -> dict[str, Any]:
 
     Args:
       data: a data set, a stream, or the specification of one.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.runs import data_json
+      >>> data_json.to_json(Circles().load())["stored"]["inputs"]
+      {'shape': [2], 'dtype': 'float32'}
     """
-    # A stream of somebody's own may lack some.
+    # A stream defined by a user may lack some of the options.
     options = {name: getattr(data, name, None) for name in OPTIONS}
     return {
         "stored": jax.tree.map(
@@ -37,52 +49,95 @@ def to_json(data: Known) -> dict[str, Any]:
 
 
 def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
-    """The specification that :func:`to_json` described.
+    """Returns the specification that :func:`to_json` described.
 
     Args:
       saved: the dictionary.
       trust: as in :func:`nnjax.runs.config_json.from_json`.
 
     Raises:
-      UserError: something is missing from it, or no description of data.
+      UserError: a field is missing or has another type.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.runs import data_json
+      >>> data_json.from_json(data_json.to_json(Circles().load())).classes
+      ('0', '1')
     """
     try:
-        options = {
-            name: saved[name] and config_json.from_json(saved[name], trust=trust)
-            for name in OPTIONS
-        }
-        classes = saved["classes"]
         return Spec(
-            stored={name: _struct(value) for name, value in saved["stored"].items()},
-            sizes=dict(saved["sizes"]),
-            classes=None if classes is None else tuple(classes),
-            **options,
+            stored={name: _read_stored(value) for name, value in saved["stored"].items()},
+            sizes=_read_sizes(saved["sizes"]),
+            classes=_read_classes(saved["classes"]),
+            **{name: _read_option(name, saved[name], trust) for name in OPTIONS},
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"this is no description of data: {error!r}") from error
 
 
-def _struct(saved: Mapping[str, Any]) -> Any:
+def _read_stored(saved: Mapping[str, Any]) -> Any:
+    """Shape and dtype of an array, or of several by name."""
     if set(saved) == {"shape", "dtype"}:
-        return jax.ShapeDtypeStruct(tuple(saved["shape"]), np.dtype(saved["dtype"]))
-    return {name: _struct(value) for name, value in saved.items()}
+        shape, dtype = saved["shape"], jnp.dtype(saved["dtype"])
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"a shape is {shape!r}")
+        if not (jnp.issubdtype(dtype, jnp.number) or dtype == np.bool_):
+            raise ValueError(f"a dtype is {dtype}")
+        return jax.ShapeDtypeStruct(tuple(shape), dtype)
+    return {name: _read_stored(value) for name, value in saved.items()}
+
+
+def _read_sizes(saved: Mapping[str, Any]) -> dict[str, int]:
+    for split, size in saved.items():
+        if type(size) is not int or size < 0:
+            raise ValueError(f"the size of {split} is {size!r}")
+    return dict(saved)
+
+
+def _read_classes(saved: Any) -> tuple[str, ...] | None:
+    if saved is None:
+        return None
+    if not isinstance(saved, list) or not all(isinstance(name, str) for name in saved):
+        raise ValueError(f"the classes are {saved!r:.60}")
+    return tuple(saved)
+
+
+def _read_option(name: str, saved: Any, trust: bool) -> Any:
+    if saved is None:
+        return None
+    option = config_json.from_json(saved, trust=trust)
+    for method in OPTIONS[name]:
+        if not hasattr(option, method):
+            raise ValueError(f"the {name} is a {type(option).__name__}")
+    return option
 
 
 def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
-    """Refuses data that is not what a run was trained on, as far as a description can tell.
+    """Checks that data is what a run was trained on, as far as a description can tell.
 
     Args:
-      saved: what the run knows of its data.
+      saved: the data that the run was trained on.
       data: the data at hand.
-      sizes: whether the number of examples matters, as it does to a run that goes on.
+      sizes: whether the numbers of examples must be the same, as for a run that goes on.
 
     Raises:
       UserError: examples, classes, vocabulary or sizes differ.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.runs import data_json
+      >>> data = Circles().load()
+      >>> data_json.check_same(data, data, sizes=True)
     """
-    remedy = "restore the data that the run began with, or train anew"
-    for name, before, now in _compared(saved, data):
+    advice = "restore the data that the run began with, or train anew"
+    must_be_equal = [
+        ("as an example", _shapes(saved), _shapes(data)),
+        # A user may give the classes as a list.
+        ("as classes", _as_tuple(saved.classes), _as_tuple(data.classes)),
+    ]
+    for name, before, now in must_be_equal:
         if before != now:
-            raise UserError(f"the data has {now} {name}, the run was trained on {before}; {remedy}")
+            raise UserError(f"the data has {now} {name}, the run was trained on {before}; {advice}")
     for name in ("vocabulary", "target_vocabulary"):
         before, now = getattr(saved, name), getattr(data, name, None)
         if before is not None and now is not None:
@@ -91,16 +146,12 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
         before, now = saved.size(split), data.size(split)
         if before != now:
             raise UserError(
-                f"the {split} split has {now:,} examples, the run began with {before:,}; {remedy}"
+                f"the {split} split has {now:,} examples, the run began with {before:,}; {advice}"
             )
 
 
-def _compared(saved: Known, data: Known) -> list[tuple[str, Any, Any]]:
-    """What must be equal, with a name for the message."""
-    return [
-        ("as an example", _shapes(saved), _shapes(data)),
-        ("as classes", saved.classes, data.classes),
-    ]
+def _as_tuple(classes: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if classes is None else tuple(classes)
 
 
 def _shapes(data: Known) -> str:

@@ -1,43 +1,58 @@
-"""Run directories: what an experiment leaves behind, and where everything after it begins.
+"""Run directories: everything that an experiment saves, and where every later command begins.
 
 ``runs/<name>/<time>-<id>/`` holds
 
 * ``config.json``: the config, see :mod:`nnjax.runs.config_json`;
 * ``config.py``: the file that the config came from, where that is the user's own;
-* ``data.json``: what is known of the data, see :mod:`nnjax.runs.data_json`;
+* ``data.json``: a description of the data, see :mod:`nnjax.runs.data_json`;
 * ``environment.json``: versions, devices, seed, git revision, command line;
-* ``metrics.jsonl``: a record a line, nothing in it that differs from one execution to the next, so
-  that a run resumed after a kill ends with the same bytes as one never stopped;
-* ``timings.jsonl``: what does differ, such as seconds;
+* ``metrics.jsonl``: a record a line, without anything that differs from one execution to the next,
+  so that a run resumed after a kill ends with the same bytes as one never stopped;
+* ``timings.jsonl``: the quantities that do differ, such as seconds;
 * ``summary.json``: the status and the final metrics;
 * ``script.json``: whether the script, which also draws the figures, came to its end;
+* ``training.lock``: while a process trains the run, see :mod:`nnjax.runs.lock`;
 * ``checkpoints/``, ``figures/``, ``tensorboard/``;
-* ``samples/``: what a model that writes text wrote while it was trained.
+* ``samples/``: the texts that a language model generated while it was trained.
 """
 
-import json
+import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from nnjax.data.dataset import Dataset, Spec, Stream
 from nnjax.distributed import collectives
 from nnjax.errors import UserError
-from nnjax.runs import config_json, data_json, environment, json_files, own_code, trust
+from nnjax.runs import (
+    config_json,
+    data_json,
+    environment,
+    json_files,
+    new_directory,
+    own_code,
+    records,
+    trust,
+)
 from nnjax.runs.json_lines import JsonLines
+from nnjax.runs.lock import Lock
+from nnjax.runs.new_directory import (
+    CONFIG,
+    CONFIG_FILE,
+    DATA,
+    ENVIRONMENT,
+    FOLDERS,
+    SUMMARY,
+    resume_command,
+)
+from nnjax.runs.records import Status
 
-Status = Literal["running", "finished", "interrupted", "failed", "diverged", "waiting", "pruned"]
-
-CONFIG = "config.json"
-CONFIG_FILE = "config.py"
-DATA = "data.json"
-ENVIRONMENT = "environment.json"
-SUMMARY = "summary.json"
-FOLDERS = ("checkpoints", "figures", "tensorboard")
+__all__ = ["CONFIG", "CONFIG_FILE", "ENVIRONMENT", "SUMMARY", "Followed", "Run", "Status"]
 
 
 class Run:
@@ -49,7 +64,17 @@ class Run:
       checkpoints: the directory of the checkpoints.
       figures: the directory of the figures.
       tensorboard: the directory of the TensorBoard events.
-      keeps: whether this process writes the run; of several that make one, the first does.
+      keeps: whether this process writes the run; of several that make one run, rank 0 does.
+
+    Example:
+      >>> import tempfile
+      >>> from pathlib import Path
+      >>> from nnjax.runs import Run
+      >>> from nnjax.training import Training
+      >>> run = Run.create("mine", Training(steps=5), root=Path(tempfile.mkdtemp()))
+      >>> run.append_metrics({"step": 5, "epoch": 1.0, "split": "train", "loss": 0.7})
+      >>> Run.open(run.directory).read_metrics()
+      [{'step': 5, 'epoch': 1.0, 'split': 'train', 'loss': 0.7}]
     """
 
     keeps = True
@@ -60,8 +85,10 @@ class Run:
         self.name = name
         self._trust = False
         self.checkpoints, self.figures, self.tensorboard = (directory / f for f in FOLDERS)
-        self._metrics = JsonLines(directory / "metrics.jsonl")
-        self._timings = JsonLines(directory / "timings.jsonl")
+        self._metrics = JsonLines(directory / "metrics.jsonl", records.check_metrics)
+        self._timings = JsonLines(directory / "timings.jsonl", records.check_timings)
+        self._lock = Lock(directory)
+        self._times_locked = 0
 
     @classmethod
     def create(
@@ -74,7 +101,7 @@ class Run:
         config_file: Path | None = None,
         original: Path | None = None,
     ) -> "Run":
-        """Makes a run directory; where several processes make one run, the first makes it.
+        """Makes a run directory; where several processes make one run, rank 0 makes it.
 
         Args:
           name: of the experiment.
@@ -83,13 +110,13 @@ class Run:
           directory: the run directory, empty or not there yet; None makes
             ``<root>/<name>/<YYYYmmdd-HHMMSS>-<6 hex digits>/``.
           root: holds all runs.
-          config_file: the user's own file that the config came from, to be kept with the run.
-          original: the file that this one is itself a copy of.
+          config_file: the user's own file that the config came from, to be copied into the run.
+          original: the file that ``config_file`` is itself a copy of.
 
         Raises:
-          UserError: the directory holds something already, the disk is full or read-only, or the
-            config cannot be saved; of several processes, one has other options or does not see the
-            directory.
+          UserError: the directory holds something already, checkpoints cannot be saved in a
+            directory of that name, the disk is full or read-only, or the config cannot be saved;
+            of several processes, one has other options or does not see the directory.
         """
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         chosen = Path(root) / name / stamp if directory is None else Path(directory)
@@ -114,12 +141,12 @@ class Run:
         config_file: Path | None,
         original: Path | None,
     ) -> "Run":
-        _check_free(directory, data, config_file)
+        new_directory.check(directory, data, config_file)
         run = cls(directory, name)
         try:
             run._write(config, data, config_file, original)
         except UserError:
-            # What an aborted attempt leaves must not be in the way of the next.
+            # Remove the half-made directory, so that the next attempt can use its name.
             run.remove_unused()
             raise
         return run
@@ -149,7 +176,7 @@ class Run:
         self.write_summary({"status": "running"})
         if copied is not None:
             json_files.replace(self.directory / CONFIG_FILE, copied)
-        # Last, as a directory with a config is a run.
+        # Last, because a directory with a config is a run.
         json_files.write(self.directory / CONFIG, data)
 
     @classmethod
@@ -176,7 +203,7 @@ class Run:
     @classmethod
     def _open(cls, directory: Path) -> "Run":
         directory = _find(directory)
-        name = json_files.read_or_nothing(directory / ENVIRONMENT).get("name")
+        name = records.read_environment(directory / ENVIRONMENT).get("name")
         return cls(directory, name or directory.absolute().parent.name)
 
     def check_trust(self) -> None:
@@ -192,8 +219,41 @@ class Run:
         is_ours = own_code.is_signed(self.config_file, self.environment, saved)
         trust.check(self.directory, code, is_ours=is_ours, trust=self._trust)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training the run for as long as the context lasts.
+
+        A context within another holds the same lock. Collective: where several processes make one
+        run, every process must call this, and rank 0 holds the lock.
+
+        Raises:
+          UserError: another process is training the run, or a symbolic link in the directory leads
+            out of it.
+        """
+        collectives.together(self._acquire)
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _acquire(self) -> None:
+        if not self._times_locked:
+            _check_links_stay_inside(self.directory)
+            self._lock.acquire()
+        self._times_locked += 1
+
+    def _release(self) -> None:
+        self._times_locked -= 1
+        if not self._times_locked:
+            self._lock.release()
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with the run, quoted for the shell."""
+        return resume_command(self.directory)
+
     def read_config(self, modules: Mapping[str, ModuleType] | None = None) -> Any:
-        """The config that the run was made with.
+        """Reads the config that the run was made with.
 
         Args:
           modules: modules already loaded, by name, for classes and functions of the user's own.
@@ -222,13 +282,13 @@ class Run:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What ``environment.json`` says; nothing where it is missing or damaged."""
-        return json_files.read_or_nothing(self.directory / ENVIRONMENT)
+        """The content of ``environment.json``; empty where the file is missing or damaged."""
+        return records.read_environment(self.directory / ENVIRONMENT)
 
     # Data
 
     def record_data(self, data: Dataset | Stream) -> None:
-        """Writes down what the data is; where that was done before, checks that it still is.
+        """Writes a description of the data; where there is one, checks that the data fits it.
 
         Raises:
           UserError: the data is not what the run began with; the disk is full or read-only.
@@ -240,31 +300,31 @@ class Run:
             data_json.check_same(saved, data, sizes=True)
 
     def read_data(self) -> Spec | None:
-        """What the run knows of its data; None where nothing was written down yet.
+        """Reads the description of the data; None where none was written yet.
 
         Raises:
           UserError: the file is damaged.
         """
         path = self.directory / DATA
-        if not path.is_file():
+        if not path.exists():
             return None
-        remedy = "remove that file: a run that goes on writes it anew"
+        advice = "remove that file: a run that goes on writes it anew"
         try:
             saved = json_files.read(path)
         except UserError as error:
-            raise UserError(f"{error}; {remedy}") from error
+            raise UserError(f"{error}; {advice}") from error
         try:
             trusts = self._trust or own_code.is_signed_data(saved)
             return data_json.from_json(saved, trust=trusts)
         except UserError as error:
-            raise UserError(f"{path}: {error}; {remedy}") from error
+            raise UserError(f"{path}: {error}; {advice}") from error
 
     # Records
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Appends a record: ``step``, ``epoch``, ``split`` and the metrics; nothing of the clock.
+        """Appends a record: ``step``, ``epoch``, ``split`` and the metrics, but no times.
 
-        It is with the operating system when this returns: a killed process loses nothing.
+        The operating system has the record when this returns: a killed process loses nothing.
 
         Raises:
           UserError: the disk is full or read-only.
@@ -280,25 +340,33 @@ class Run:
         self._timings.append(record)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every whole record of ``metrics.jsonl``, in order."""
+        """Reads every whole record of ``metrics.jsonl``, in order.
+
+        Raises:
+          UserError: the file is damaged.
+        """
         return self._metrics.read()
 
     def read_timings(self) -> list[dict[str, Any]]:
-        """Every whole record of ``timings.jsonl``, in order."""
+        """Reads every whole record of ``timings.jsonl``, in order.
+
+        Raises:
+          UserError: the file is damaged.
+        """
         return self._timings.read()
 
     def truncate_metrics(self, step: int) -> None:
-        """Drops the records of later steps than ``step`` and what was not written to its end.
+        """Drops the records of later steps than ``step``, and an unfinished line.
 
         Raises:
-          UserError: the disk is full or read-only.
+          UserError: the file is damaged; the disk is full or read-only.
         """
         self._metrics.keep(lambda record: record.get("step", 0) <= step)
 
     # Samples
 
     def write_sample(self, step: int, text: str) -> None:
-        """Keeps a text that the model wrote at a step, as ``samples/STEP.txt``.
+        """Writes a text that the model generated at a step to ``samples/STEP.txt``.
 
         Raises:
           UserError: the disk is full or read-only.
@@ -319,20 +387,20 @@ class Run:
         json_files.write(self.directory / SUMMARY, summary)
 
     def read_summary(self) -> dict[str, Any]:
-        """What ``summary.json`` says; nothing where it is missing or damaged.
+        """Reads ``summary.json``; empty where the file is missing or damaged.
 
         Numbers that are not finite are floats again.
         """
-        return json_files.restore_floats(json_files.read_or_nothing(self.directory / SUMMARY))
+        return records.read_summary(self.directory / SUMMARY)
 
     @property
     def status(self) -> Status:
-        """How the run stands; a killed one still says "running"."""
+        """The status in the summary; that of a killed run still is "running"."""
         return self.read_summary().get("status", "running")
 
     def remove_unused(self) -> None:
-        """Deletes the run where nothing has come of it: no record, no checkpoint, no figure."""
-        if _is_skeleton(self.directory, besides=(CONFIG,)):
+        """Deletes the run if it holds no record of training, no checkpoint and no figure."""
+        if new_directory.is_skeleton(self.directory, besides=(CONFIG,)):
             self.close()
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -343,47 +411,81 @@ class Run:
 
 
 class Followed(Run):
-    """A run that another process keeps: what is written here goes nowhere, what is read is its."""
+    """A run that another process writes: this process reads it, and writes nothing.
+
+    Where several processes make one run, every process but rank 0 has this class of run.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.runs.run import Followed
+      >>> Followed(Path("nowhere"), "mine").append_metrics({"step": 1, "loss": 0.5})
+    """
 
     keeps = False
 
+    def _acquire(self) -> None:
+        """Leaves the lock to rank 0."""
+
+    def _release(self) -> None:
+        """Leaves the lock to rank 0."""
+
     def record_data(self, data: Dataset | Stream) -> None:
-        """Leaves it to the first process."""
+        """Leaves the description to rank 0."""
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Leaves it to the first process."""
+        """Leaves the record to rank 0."""
 
     def append_timings(self, record: Mapping[str, Any]) -> None:
-        """Leaves it to the first process."""
+        """Leaves the record to rank 0."""
 
     def truncate_metrics(self, step: int) -> None:
-        """Leaves it to the first process."""
+        """Leaves the records to rank 0."""
 
     def write_sample(self, step: int, text: str) -> None:
-        """Leaves it to the first process."""
+        """Leaves the sample to rank 0."""
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Leaves it to the first process."""
+        """Leaves the summary to rank 0."""
 
     def remove_unused(self) -> None:
-        """Leaves it to the first process."""
-
-
-# Finding runs ------------------------------------------------------------------------------------
+        """Leaves the directory to rank 0."""
 
 
 def _find(path: Path) -> Path:
     """The run directory that a path means."""
-    for candidate in (path, *path.absolute().parents):
-        if (candidate / CONFIG).is_file():
-            return candidate
-    if not path.exists():
-        raise UserError(f"there is no run {path}: no such file or directory")
-    runs = [config.parent for config in path.glob(f"*/{CONFIG}")] if path.is_dir() else []
+    try:
+        for candidate in (path, *path.absolute().parents):
+            if (candidate / CONFIG).is_file():
+                return candidate
+        if not path.exists():
+            raise UserError(f"there is no run {path}: no such file or directory")
+        runs = [config.parent for config in path.glob(f"*/{CONFIG}")] if path.is_dir() else []
+    except OSError as error:
+        raise UserError(f"cannot open the run {path}: {error.strerror}") from error
     if not runs:
         raise UserError(f"{path} is no run directory: it has no {CONFIG}")
-    # Names begin with the time they were made; runs of one second, or named by hand, by their age.
+    # By age: the time in a name has seconds only, and a user may choose any name.
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime_ns)
+
+
+def _check_links_stay_inside(directory: Path) -> None:
+    """Raises a UserError where a file of a run is a symbolic link that leads out of the run.
+
+    Training writes, renames and deletes files: what a link leads to belongs to somebody else.
+    """
+    with json_files.disk_errors(directory):
+        inside = directory.resolve()
+        links = [path for path in directory.iterdir() if path.is_symlink()]
+    for link in links:
+        try:
+            stays = link.resolve().is_relative_to(inside)
+        except (OSError, RuntimeError):  # A link to itself.
+            stays = False
+        if not stays:
+            raise UserError(
+                f"{link} is a symbolic link to {os.readlink(link)}, outside the run directory: "
+                "training writes and deletes files there; put the files themselves in its place"
+            )
 
 
 # Several processes -------------------------------------------------------------------------------
@@ -393,88 +495,19 @@ def _check_same_config(data: dict[str, Any]) -> None:
     """Raises a UserError, at all processes, where they were started with different options."""
     configs = collectives.gather(data)
     for process, other in enumerate(configs):
-        names = ("at process 0", f"at process {process}")
-        differing = list(_differences(configs[0], other, names=names))
-        if differing:
+        places = ("at process 0", f"at process {process}")
+        different = list(new_directory.differences(configs[0], other, places=places))
+        if different:
             raise UserError(
-                f"the processes have different options ({', '.join(differing[:3])}); start all "
+                f"the processes have different options ({', '.join(different[:3])}); start all "
                 "with the same"
             )
 
 
 def _check_seen(directory: Path) -> None:
-    """Raises a UserError where this process does not see the run that the first one made."""
+    """Raises a UserError where this process does not see the run that rank 0 made."""
     if not (directory / CONFIG).is_file():
         raise UserError(
             f"the run directory {directory} that process 0 made is not here; choose a --run-dir on "
             "a file system that all hosts share"
         )
-
-
-# Room for a new run ------------------------------------------------------------------------------
-
-
-def _check_free(directory: Path, data: dict[str, Any], config_file: Path | None) -> None:
-    """Raises a UserError where a directory cannot take a new run of the config ``data``."""
-    if directory.exists() and not directory.is_dir():
-        raise UserError(f"the run directory {directory} is a file; choose another --run-dir")
-    if not (directory / CONFIG).is_file():
-        if _is_skeleton(directory):
-            return
-        raise UserError(
-            f"{directory} is not empty and holds no run; choose another --run-dir or empty it"
-        )
-    differing = list(_differences(json_files.read(directory / CONFIG), data))
-    if not differing and not _is_copy(directory / CONFIG_FILE, config_file):
-        raise UserError(
-            f"{directory} holds a run of {config_file} as it was before, which `nnjax resume "
-            f"{directory}` goes on with; copy the file over {directory / CONFIG_FILE} first, or "
-            "choose another --run-dir"
-        )
-    if not differing:
-        raise UserError(
-            f"{directory} holds a run of this config already; go on with it by "
-            f"`nnjax resume {directory}`, or choose another --run-dir"
-        )
-    shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" * (len(differing) > 3))
-    raise UserError(
-        f"{directory} holds a run of another config ({shown}); choose another --run-dir"
-    )
-
-
-def _is_copy(copy: Path, config_file: Path | None) -> bool:
-    """Whether a run's copy of the user's file, where there are both, is what the file is now."""
-    if config_file is None or not copy.is_file():
-        return True
-    return copy.read_bytes() == config_file.read_bytes()
-
-
-def _is_skeleton(directory: Path, besides: tuple[str, ...] = ()) -> bool:
-    """Whether a directory is missing, empty, or holds only what a killed ``Run.create`` leaves.
-
-    Args:
-      directory: the directory.
-      besides: names of more files that it may hold.
-    """
-    inside = list(directory.iterdir()) if directory.is_dir() else []
-    written = (ENVIRONMENT, SUMMARY, CONFIG_FILE, DATA)
-    return all(
-        path.name in (*written, *besides)
-        # What is written is first a hidden file of the same name.
-        or path.name.startswith(tuple(f".{name}." for name in (*written, CONFIG)))
-        or (path.name in FOLDERS and path.is_dir() and not any(path.iterdir()))
-        for path in inside
-    )
-
-
-def _differences(
-    old: Any, new: Any, path: str = "", names: tuple[str, str] = ("there", "here")
-) -> Iterator[str]:
-    """What differs between two saved configs, each as "field: old there, new here"."""
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        if old != new:
-            yield f"{path}: {json.dumps(old)} {names[0]}, {json.dumps(new)} {names[1]}"
-        return
-    for name in sorted(old.keys() | new.keys()):
-        inner = f"{path}.{name}" if path else name
-        yield from _differences(old.get(name), new.get(name), inner, names)

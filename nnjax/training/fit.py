@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -86,7 +87,8 @@ def fit(
     Raises:
       Diverged: the loss became NaN or infinite; the message names the step and the last checkpoint.
       Interrupted: a signal asked to stop; the state is saved.
-      UserError: the options do not fit the data or the machine.
+      UserError: the options do not fit the data, the machine or the run to resume, or another
+        process is training the run.
 
     Example:
       >>> from nnjax.data import Circles
@@ -98,21 +100,22 @@ def fit(
       >>> result.summary["steps"]
       2
     """
-    loop = _Loop(learner, data, training, run, progress, observe)
-    try:
-        loop.begin(resume)
-        with requests() as request:
-            while not loop.is_over():
-                loop.train()
-                loop.evaluate_and_show()
-                signal_number, save_is_due = loop.agree(request)
-                if signal_number is not None and not loop.is_over():
-                    loop.stop(signal_number)
-                if save_is_due:
-                    loop.save()
-        return loop.finish()
-    finally:
-        loop.close()
+    with run.locked() if run else nullcontext():
+        loop = _Loop(learner, data, training, run, progress, observe)
+        try:
+            loop.begin(resume)
+            with requests() as request:
+                while not loop.is_over():
+                    loop.train()
+                    loop.evaluate_and_show()
+                    signal_number, save_is_due = loop.agree(request)
+                    if signal_number is not None and not loop.is_over():
+                        loop.stop(signal_number)
+                    if save_is_due:
+                        loop.save()
+            return loop.finish()
+        finally:
+            loop.close()
 
 
 class _Loop:
@@ -172,6 +175,8 @@ class _Loop:
             self.recorder.note("no checkpoint was saved yet; starting from the beginning")
             return
         self.step, tree, meta = restored
+        assert self.run is not None
+        snapshot.check_resumable(meta, self.run, self.training, self.data.size("train"))
         self.carry = tree["carry"]
         self.best.restore(meta["standing"], tree["best"])
         self.stopwatch.restore(meta)
@@ -268,6 +273,7 @@ class _Loop:
             "standing": dataclasses.asdict(self.best.standing),
             **self.stopwatch.times(),
             "position": self.feed.position(),
+            "batches": snapshot.batches(self.training, self.data.size("train")),
         }
         self.saver.save(self.step, self._arrays(), meta)
 
@@ -281,7 +287,7 @@ class _Loop:
                 # writing.
                 self.saver.wait()
             self.run.write_summary({"status": "interrupted", "step": self.step})
-            message += f"; go on with: nnjax resume {self.run.directory}"
+            message += f"; go on with: {self.run.resume_command}"
         raise Interrupted(message, signal_number)
 
     def _diverge(self, step: int) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -17,11 +18,13 @@ import numpy as np
 import optax
 import orbax.checkpoint
 import pytest
+from etils import epath
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from nnjax.errors import UserError
 from nnjax.learners.state import State
-from nnjax.runs.checkpoints import Checkpoints
+from nnjax.runs import orbax_items
+from nnjax.runs.checkpoints import Checkpoints, set_all_aside
 
 
 def make_tree(seed: int = 0):
@@ -308,6 +311,85 @@ def test_other_arrays_are_another_config_not_damage(tmp_path):
             checkpoints.restore({**abstract, "more": abstract["step"]})
         with pytest.raises(UserError, match=r"'step' is int32\[\], and nothing"):
             checkpoints.restore({name: abstract[name] for name in ("values", "key")})
+
+
+# Names -------------------------------------------------------------------------------------------
+
+NAMES = [
+    *("run [a]", "x[1]", "[!a]", "*", "**", "?", "~", "~root", "-x", "a b", "a\nb", "\U0001f600"),
+    *("#", "%20", "a:b", "{a}", "$HOME", "'q\"", "set-aside-1", "7", "file:", "\u00e9"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_data_and_no_pattern(tmp_path, name):
+    directory = tmp_path / name / name / "checkpoints"
+    save_steps(directory, 10, 20)
+    assert_same(restore(directory, on_fallback=pytest.fail)[1], small_tree(20))
+    (tmp_path / name).rename(tmp_path / "plain")
+    assert restore(tmp_path / "plain" / name / "checkpoints")[0] == 20
+
+
+def test_a_pattern_does_not_take_in_the_arrays_of_a_neighbour(tmp_path):
+    """The unfinished arrays of another run would match "run ?", and become a part of this one."""
+    with Checkpoints(tmp_path / "run 1") as one, Checkpoints(tmp_path / "run ?") as other:
+        one.save(5, {"a": jnp.zeros(1000), "b": jnp.zeros(2)}, {})
+        other.save(5, {"a": jnp.ones(1000)}, {})
+    kept = [path.name for path in (tmp_path / "run ?" / "5" / "arrays").iterdir()]
+    assert kept.count("ocdbt.process_0") == 1
+    assert_same(
+        Checkpoints(tmp_path / "run ?").restore({"a": jnp.zeros(1000)})[1], {"a": jnp.ones(1000)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("a\\b", "TensorStore takes a backslash for a slash"),
+        ("/gs/bucket", "Orbax takes /gs for a cloud storage"),
+        ("a\0b", "a path holds no NUL"),
+        ("a\udcffb", "the name is not UTF-8"),
+        ("x/" * 2500, "its path has 5,0"),
+    ],
+)
+def test_a_name_that_orbax_cannot_take_is_refused_at_once(tmp_path, name, problem):
+    with pytest.raises(UserError, match=re.escape(problem)) as raised:
+        Checkpoints(tmp_path / name)
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_save_without_a_manifest_is_an_error(tmp_path, monkeypatch):
+    class Blind(type(epath.Path(tmp_path))):
+        def glob(self, pattern):
+            return iter(())
+
+    monkeypatch.setattr(orbax_items, "_with_literal_glob", Blind)
+    with pytest.raises(UserError, match=r"cannot save a checkpoint in .*: Orbax wrote no manifest"):
+        save_steps(tmp_path, 10)
+    assert restore(tmp_path) is None
+
+
+def test_what_was_set_aside_does_not_pile_up(tmp_path):
+    for step in (10, 20, 30):
+        save_steps(tmp_path, step)
+        truncate(tmp_path / str(step) / "record" / "metadata")
+        with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError):
+            checkpoints.restore(jax.eval_shape(small_tree, 0))
+        set_all_aside(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [f"set-aside-{step}"]
+
+
+def test_no_checkpoint_is_renamed_or_deleted_through_a_link(tmp_path):
+    save_steps(tmp_path / "mine", 10)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "10").symlink_to(tmp_path / "mine" / "10")
+    with (
+        Checkpoints(tmp_path / "run", keep_last=1) as checkpoints,
+        pytest.raises(UserError, match=r"run/10 is a symbolic link to .*mine/10; checkpoints are"),
+    ):
+        checkpoints.save(20, small_tree(20), {})
+    assert restore(tmp_path / "mine")[0] == 10
 
 
 # Disks and kills ---------------------------------------------------------------------------------

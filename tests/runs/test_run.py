@@ -1,5 +1,6 @@
 """Run directories: made whole or not at all, found again, nothing in them lost."""
 
+import io
 import json
 import math
 import os
@@ -145,9 +146,9 @@ def test_later_records_are_dropped(run):
     assert [record["step"] for record in run.read_metrics()] == [1, 2, 2, 4]
 
 
-def test_a_full_disk_is_a_sentence(tmp_path):
-    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
     records = JsonLines(tmp_path / "metrics.jsonl")
+    monkeypatch.setattr(records, "_open", lambda: io.FileIO("/dev/full", "a"))
     with pytest.raises(UserError, match=r"metrics.jsonl: No space left on device; make room"):
         records.append({"step": 1})
     records.close()

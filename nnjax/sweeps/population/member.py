@@ -1,5 +1,6 @@
 """A trial in training: its run directory, what was measured of it, and how it ends."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -53,6 +54,7 @@ class Member:
         self._per_epoch = training.steps_per_epoch(self._examples)
         self._total = training.steps_to_make(self._examples)
         self._checkpoints = Checkpoints(run.checkpoints, keep_last=training.keep_checkpoints)
+        self._locks = contextlib.ExitStack()
         self._measured: Measured = {}
         self._earlier_seconds = 0.0
         self._began = time.perf_counter()
@@ -65,6 +67,7 @@ class Member:
         Where every checkpoint is damaged it begins anew, and says so.
         """
         carry = group.initial(self.values, self.experiment.training.seed)
+        self._locks.enter_context(self.run.locked())
         self.run.record_data(self._data)
         self.run.write_summary({"status": "running"})
         wanted = snapshot.abstract(snapshot.tree(carry, carry.state if self.monitor else None))
@@ -77,6 +80,7 @@ class Member:
             self.run.truncate_metrics(0)
             return carry, carry.state
         self.step, tree, meta = restored
+        snapshot.check_resumable(meta, self.run, self.experiment.training, self._examples)
         self.standing = best.Standing(**meta["standing"])
         self._earlier_seconds = meta["seconds"]
         self.run.truncate_metrics(self.step)
@@ -148,6 +152,7 @@ class Member:
             "standing": dataclasses.asdict(self.standing),
             "seconds": self._seconds(),
             "position": {},
+            "batches": snapshot.batches(self.experiment.training, self._examples),
         }
         self._checkpoints.save(self.step, tree, meta)
 
@@ -193,6 +198,7 @@ class Member:
         self._checkpoints.close()
         self.run.write_summary(summary)
         self.run.close()
+        self._locks.close()
 
     def _seconds(self) -> float:
         return self._earlier_seconds + time.perf_counter() - self._began

@@ -7,7 +7,7 @@ from typing import Any
 
 from nnjax.data.dataset import SPLITS
 from nnjax.errors import UserError
-from nnjax.runs import config_json, json_files
+from nnjax.runs import config_json, records
 from nnjax.runs.run import SUMMARY
 from nnjax.sweeps.plan.sweep import Search
 from nnjax.sweeps.plan.tracing import SEEDS
@@ -124,6 +124,6 @@ def _result(directory: SweepDirectory, trial: Any) -> Result:
         labels=labels(trial),
         # That of a pruned trial is the last it had on the way.
         value=trial.value if state == "complete" else None,
-        summary=json_files.restore_floats(json_files.read_or_nothing(run / SUMMARY)),
+        summary=records.read_summary(run / SUMMARY),
         directory=run,
     )
