@@ -1,6 +1,8 @@
-"""Whether the fields of nested options hold what they are declared to hold."""
+"""Checks that the fields of nested options hold values of their declared types and bounds."""
 
 import dataclasses
+import functools
+import math
 import re
 import types
 import typing
@@ -13,6 +15,9 @@ from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 from nnjax import fields
 from nnjax.errors import UserError
 
+WHOLE = fields.Bounds(-(2**53), 2**53)
+"""Whole numbers in these bounds are exact as floating-point numbers, too."""
+
 PLAIN_NAMES = {
     int: "a whole number",
     float: "a number",
@@ -23,7 +28,7 @@ PLAIN_NAMES = {
 
 
 def conform(config: Any) -> Any:
-    """Returns options whose fields all have their declared types.
+    """Returns options whose fields all have their declared types and are within their bounds.
 
     Paths may be given as texts, tuples as lists, and numbers and tuples of them as NumPy's.
 
@@ -42,7 +47,10 @@ def conform_value(config: Any, path: str, value: Any) -> Any:
     Raises:
       UserError: there is no such field, or the value is of another type.
     """
-    return _conform_field(value, fields.kind(config, path), path, f"{path}.")
+    new = _conform_field(value, fields.kind(config, path), path, f"{path}.")
+    *above, name = fields.resolve(config, path)
+    _check_numbers(type(functools.reduce(getattr, above, config)), name, new, path)
+    return new
 
 
 def _conform(config: Any, prefix: str) -> Any:
@@ -50,15 +58,36 @@ def _conform(config: Any, prefix: str) -> Any:
     for name, kind, hidden in _declared(type(config)):
         value, path = getattr(config, name), prefix + name
         new = _conform_field(value, kind, path, prefix if hidden else f"{path}.")
+        _check_numbers(type(config), name, new, path)
         if new is not value:
             changed[name] = new
     return fields.replace(config, changed) if changed else config
 
 
 def _conform_field(value: Any, kind: Any, path: str, prefix: str) -> Any:
-    """A value of the type, and so the fields that it has, whose paths begin with the prefix."""
+    """The value brought to the type; the paths of its own fields begin with the prefix."""
     new = _field(value, kind, path)
     return _conform(new, prefix) if fields.is_options(new) else new
+
+
+def _check_numbers(cls: type, name: str, value: Any, path: str) -> None:
+    """Refuses numbers out of the bounds of a field; without any, numbers that no field can use.
+
+    Fields of the user's own classes may hold NaN and numbers of any size, unless they have bounds.
+    """
+    if isinstance(value, tuple):
+        for item in value:
+            _check_numbers(cls, name, item, path)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    declared = fields.bounds(cls).get(name)
+    if declared is None and cls.__module__.partition(".")[0] != "nnjax":
+        return
+    if not math.isfinite(value):
+        raise UserError(f"{path} must be a finite number, not {value}")
+    within = declared or (WHOLE if isinstance(value, int) else fields.Bounds())
+    if not within.at_least <= value <= within.at_most:
+        raise UserError(f"{path} must be {within}, not {value:,}")
 
 
 def _declared(cls: type) -> list[tuple[str, Any, bool]]:
@@ -73,7 +102,10 @@ def _field(value: Any, kind: Any, path: str) -> Any:
     if _is(value, kind):
         return value
     if isinstance(value, str) and _is(Path(value), kind):
-        return Path(value)
+        value = Path(value)
+        if "\0" in str(value):
+            raise UserError(f"{path} is {str(value)!r}, with a NUL, which no path has")
+        return value
     if _is(plain := _plain(value), kind):
         return plain
     if dataclasses.is_dataclass(value) and isinstance(value, type):

@@ -8,6 +8,7 @@ out of its options' names (``tyro.conf.arg(name="")``) may be left out of the pa
 import copy
 import dataclasses
 import functools
+import math
 import sys
 import typing
 from collections import defaultdict
@@ -15,6 +16,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnjax.errors import UserError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """The numbers that a field may hold, as in ``Annotated[int, Bounds(at_least=1)]``.
+
+    They hold for each number of a tuple. None, where the field may be None, is within all bounds.
+
+    Attributes:
+      at_least: the smallest number.
+      at_most: the largest number.
+
+    Example:
+      >>> from nnjax.fields import Bounds
+      >>> str(Bounds(0, 1024))
+      '0 to 1,024'
+    """
+
+    at_least: float = -math.inf
+    at_most: float = math.inf
+
+    def __str__(self) -> str:
+        if self.at_least == -math.inf:
+            return f"at most {self.at_most:,}"
+        if self.at_most == math.inf:
+            return f"at least {self.at_least:,}"
+        return f"{self.at_least:,} to {self.at_most:,}"
 
 
 def get(config: Any, path: str) -> Any:
@@ -119,6 +147,29 @@ def names(cls: type) -> list[str]:
     added = ("parent", "name") if _is_flax_module(cls) else ()
     options = [field.name for field in dataclasses.fields(cls) if field.init]
     return [name for name in options if name not in added]
+
+
+@functools.cache
+def bounds(cls: type) -> dict[str, Bounds]:
+    """The bounds of those fields of a dataclass that have any, by name."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    found = {}
+    for name in names(cls):
+        if typing.get_origin(hints[name]) is typing.Annotated:
+            for note in typing.get_args(hints[name])[1:]:
+                if isinstance(note, Bounds):
+                    found[name] = note
+    return found
+
+
+def all_bounds(config: Any) -> dict[str, Bounds]:
+    """The bounds of all fields that have any, by dotted path."""
+    found: dict[str, Bounds] = dict(bounds(type(config)))
+    for name, _, hidden in declared(type(config)):
+        value, prefix = getattr(config, name), "" if hidden else f"{name}."
+        if is_options(value):
+            found |= {prefix + inner: one for inner, one in all_bounds(value).items()}
+    return found
 
 
 @functools.cache

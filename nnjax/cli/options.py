@@ -19,6 +19,7 @@ import tyro
 
 from nnjax import fields
 from nnjax.errors import UserError, nearest
+from nnjax.field_types import conform
 from nnjax.training.experiment import Experiment
 
 DATA_DIR = "data.data-dir"
@@ -73,12 +74,18 @@ def parse(
     experiment = _choose_duration(experiment, arguments)
     if _has(experiment, DATA_DIR):
         arguments = [f"--{DATA_DIR}" if word == "--data-dir" else word for word in arguments]
-    return parse_with_tyro(
+    parsed = parse_with_tyro(
         kind,
         arguments,
         program,
         default=kind(experiment, **defaults),
         description=_description(experiment),
+    )
+    conformed = conform(parsed.experiment)
+    return (
+        parsed
+        if conformed is parsed.experiment
+        else dataclasses.replace(parsed, experiment=conformed)
     )
 
 
@@ -93,7 +100,11 @@ def _description(experiment: Experiment) -> str:
         "run of several processes."
     )
     short = [f"--data-dir DIR is short for --{DATA_DIR} DIR."] * _has(experiment, DATA_DIR)
-    paragraphs = ["Every field of the experiment is an option.", *choices, *short, hosts]
+    within = [
+        f"--{path.replace('_', '-')} {one}" for path, one in fields.all_bounds(experiment).items()
+    ]
+    limits = [f"Numbers are {', '.join(within)}."] * bool(within)
+    paragraphs = ["Every field of the experiment is an option.", *choices, *short, hosts, *limits]
     return "\n".join(textwrap.fill(text, 80, subsequent_indent="  ") for text in paragraphs)
 
 

@@ -5,10 +5,17 @@ import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from nnjax.errors import UserError
+from nnjax.fields import Bounds
 from nnjax.traced import SEEDS, check_number
+
+MOST_STEPS = 2**31 - 1
+"""Updates are counted in 32 bits."""
+
+MOST_DEVICES = 2**20
+MOST_THREADS = 1024
 
 SMOKE_STEPS = 5
 """Updates of a run with the ``smoke`` option."""
@@ -44,8 +51,8 @@ class Training:
         experiment works; the schedule is that of the whole run.
     """
 
-    epochs: float | None = None
-    steps: int | None = None
+    epochs: Annotated[float | None, Bounds(at_most=MOST_STEPS)] = None
+    steps: Annotated[int | None, Bounds(at_most=MOST_STEPS)] = None
     examples: int | None = None
     batch_size: int = 128
     seed: int = 0
@@ -56,8 +63,8 @@ class Training:
     patience: int | None = None
     checkpoint_seconds: float = 30.0
     keep_checkpoints: int = 2
-    devices: int = 1
-    threads: int = 0
+    devices: Annotated[int, Bounds(at_most=MOST_DEVICES)] = 1
+    threads: Annotated[int, Bounds(at_most=MOST_THREADS)] = 0
     smoke: bool = False
 
     def __post_init__(self):
@@ -88,7 +95,20 @@ class Training:
         check_number("data_seed", self.data_seed, below=SEEDS)
 
     def total_steps(self, examples: int) -> int:
-        """Updates in the whole run, for a training split of ``examples``; at least one."""
+        """Updates in the whole run, for a training split of ``examples``; at least one.
+
+        Raises:
+          UserError: there are more than ``MOST_STEPS``.
+        """
+        total = self._total_steps(examples)
+        if total > MOST_STEPS:
+            raise UserError(
+                f"the run would make {total:.3g} updates, and at most {MOST_STEPS:,} are counted; "
+                "give fewer epochs, steps or examples"
+            )
+        return total
+
+    def _total_steps(self, examples: int) -> int:
         if self.steps is not None:
             return self.steps
         if self.examples is not None:
@@ -142,5 +162,7 @@ def _check_types(training: Training) -> None:
 
 
 def _kinds(declared: Any) -> tuple[Any, ...]:
-    """The types that a declaration such as ``int | None`` allows."""
+    """The types that a declaration such as ``int | None`` allows, with bounds or without."""
+    if get_origin(declared) is Annotated:
+        declared = get_args(declared)[0]
     return get_args(declared) or (declared,)

@@ -1,6 +1,7 @@
 """Toy data: the seven days at the beach; scikit-learn's blobs, circles, digits and diabetes."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import jax
 import numpy as np
@@ -11,7 +12,12 @@ from nnjax.data.labels import numbered
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.splits import ImageSplits, Splits
 from nnjax.errors import UserError
+from nnjax.fields import Bounds
 from nnjax.traced import SEEDS, check_number
+
+MOST_POINTS = 100_000_000
+MOST_CENTERS = 10_000
+"""Classes: figures and tables name each of them."""
 
 POINT = {
     "inputs": jax.ShapeDtypeStruct((2,), np.float32),
@@ -59,8 +65,8 @@ class Blobs(Splits):
       seed: draws the points, and then shuffles them before any are taken.
     """
 
-    examples: int = 500
-    centers: int = 2
+    examples: Annotated[int, Bounds(at_most=MOST_POINTS)] = 500
+    centers: Annotated[int, Bounds(at_most=MOST_CENTERS)] = 2
     center_box: tuple[float, float] = (-3.0, 3.0)
     spread: float = 1.0
     seed: int = field(default=0, kw_only=True)
@@ -102,7 +108,7 @@ class Circles(Splits):
       seed: draws the noise, and then shuffles the points before any are taken.
     """
 
-    examples: int = 500
+    examples: Annotated[int, Bounds(at_most=MOST_POINTS)] = 500
     noise: float = 0.1
     factor: float = 0.8
     seed: int = field(default=0, kw_only=True)
