@@ -1,4 +1,4 @@
-"""Has arrays computed once, where XLA would compute them anew for every reader."""
+"""Computes an array once, where XLA would recompute it for every operation that reads it."""
 
 from collections.abc import Callable
 
@@ -9,28 +9,32 @@ from jax.core import Tracer
 
 
 def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array:
-    """``f(*operands)``, what goes in and what comes out written to memory by a CPU.
+    """Returns ``f(*operands)``; on a CPU, its inputs and its output are written to memory.
 
-    XLA computes what is cheap in its eyes together with what reads it: for a convolution, which
-    takes every pixel once for each place of its kernel, as many times. It also merges a change of
-    shape that follows into the loops of ``f``, which then go a number at a time, with divisions to
-    find the place of each: up to seven times as long. An ``optimization_barrier`` stops neither on
-    a CPU. A conditional does, since what goes into it and comes out must be in memory.
+    XLA fuses operations that it considers cheap into each operation that reads them. A convolution
+    reads every pixel once for each tap of its kernel, so the pixel would be recomputed as often.
+    XLA also merges a following reshape into the loops of ``f``, which then handle one number at a
+    time and divide to find its index: up to seven times as slow. On a CPU an
+    ``optimization_barrier`` prevents neither. A conditional does, since its inputs and its output
+    must be in memory.
 
     Args:
       f: maps arrays to one array; may be differentiated.
-      operands: whatever is costly to compute must be given here, not closed over.
+      operands: pass every array that is costly to compute here instead of closing over it.
+
+    Returns:
+      The array ``f(*operands)``.
     """
-    # Outside of any jit operations are programs of their own, and a conditional would be compiled
-    # anew at every call.
+    # Outside of `jit` each operation is a program of its own, and the conditional would be compiled
+    # again at every call.
     traced = all(isinstance(operand, Tracer) for operand in operands)
     if jax.default_backend() != "cpu" or not traced:
         return f(*operands)
 
     def never(*operands: jax.Array) -> jax.Array:
         result = jax.eval_shape(f, *operands)
-        # Like an operand: under jax.shard_map, of each device's own.
+        # Like an operand, so that under `jax.shard_map` the zeros vary over devices as it does.
         return lax.full_like(operands[0], 0, result.dtype, result.shape)
 
-    # Hides from XLA, while it simplifies, that the condition always holds.
+    # The barrier hides from XLA's simplifier that the condition is always true.
     return lax.cond(lax.optimization_barrier(jnp.bool_(True)), f, never, *operands)

@@ -91,7 +91,7 @@ def to_keras(recurrent: Recurrent, params: Mapping[str, Any]) -> list[list[np.nd
       >>> from nnjax.interchange import to_keras
       >>> from nnjax.layers import LSTMCell, Recurrent
       >>> recurrent = Recurrent(LSTMCell(2))
-      >>> variables = recurrent.init(jax.random.key(0), jnp.ones((1, 4, 3)))
+      >>> variables = jax.jit(recurrent.init)(jax.random.key(0), jnp.ones((1, 4, 3)))
       >>> [weight.shape for weight in to_keras(recurrent, variables["params"])[0]]
       [(3, 8), (2, 8), (8,)]
     """

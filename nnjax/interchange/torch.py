@@ -95,7 +95,7 @@ def to_torch(recurrent: Recurrent, params: Mapping[str, Any]) -> dict[str, np.nd
       >>> from nnjax.interchange import to_torch
       >>> from nnjax.layers import LSTMCell, Recurrent
       >>> recurrent = Recurrent(LSTMCell(2))
-      >>> variables = recurrent.init(jax.random.key(0), jnp.ones((1, 4, 3)))
+      >>> variables = jax.jit(recurrent.init)(jax.random.key(0), jnp.ones((1, 4, 3)))
       >>> to_torch(recurrent, variables["params"])["weight_ih_l0"].shape
       (8, 3)
     """

@@ -1,4 +1,4 @@
-"""Layers: one mathematical idea per file. Each is a Flax module, or a pure function."""
+"""Layers: Flax modules and pure functions, one mathematical idea a file."""
 
 from nnjax.layers.attention import AdditiveAttention, CausalSelfAttention, DotAttention
 from nnjax.layers.cells import (

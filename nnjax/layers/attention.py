@@ -1,4 +1,4 @@
-"""Attention: means of values, weighted by how well their keys fit a query."""
+"""Attention: means of values, weighted by how well their keys match a query."""
 
 from typing import Any
 
@@ -13,25 +13,31 @@ from nnjax.layers.positions import rotate
 from nnjax.traced import check_number
 
 Cache = dict[str, jax.Array]
-"""Keys and values of the positions so far: each (batch, heads, length, features / heads)."""
+"""``key`` and ``value`` of the positions so far: (batch, heads, length, features / heads)."""
 
 
 def masked_softmax(scores: jax.Array, mask: jax.Array) -> jax.Array:
-    """The softmax over the last axis of what the mask leaves; zeros where it leaves nothing.
+    """The softmax over the unmasked elements of the last axis; zeros if all are masked.
 
     Args:
       scores: (..., keys), finite.
-      mask: bool, broadcastable to the scores: True for what takes part.
+      mask: bool, broadcastable to the scores; True keeps an element.
 
     Returns:
-      As ``scores``; computed in float32.
+      Shape and dtype of ``scores``; computed in float32. Masked elements are 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers.attention import masked_softmax
+      >>> masked_softmax(jnp.array([1.0, 1.0, 9.0]), jnp.array([True, True, False]))
+      Array([0.5, 0.5, 0. ], dtype=float32)
     """
     wide = scores.astype(jnp.float32)
-    # Not -inf: where nothing takes part, the maximum and with it the gradient would not be finite.
+    # Not -inf: if all elements are masked, the maximum and the gradient would not be finite.
     highest = jnp.max(jnp.where(mask, wide, jnp.finfo(jnp.float32).min), axis=-1, keepdims=True)
-    # Outside the mask a score may be far above the highest within, and its power overflow.
-    raised = jnp.where(mask, wide - jax.lax.stop_gradient(highest), 0)
-    powers = jnp.where(mask, jnp.exp(raised), 0)
+    # A masked score may be far above the highest unmasked one, and its exponential would overflow.
+    shifted = jnp.where(mask, wide - jax.lax.stop_gradient(highest), 0)
+    powers = jnp.where(mask, jnp.exp(shifted), 0)
     total = jnp.sum(powers, axis=-1, keepdims=True)
     return (powers / jnp.where(total > 0, total, 1)).astype(scores.dtype)
 
@@ -39,10 +45,22 @@ def masked_softmax(scores: jax.Array, mask: jax.Array) -> jax.Array:
 class DotAttention(nn.Module):
     """Multiplicative attention (Luong et al. 2015, "general"): score(q, m) = q . (m W).
 
-    W makes the memory as wide as the query, so that an encoder may be wider than the decoder.
+    W projects the memory to the width of the queries, so that an encoder may be wider than the
+    decoder.
 
     Attributes:
       features: width of the queries.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import DotAttention
+      >>> attention, memory = DotAttention(features=4), jnp.ones((2, 5, 3))
+      >>> query, keys, mask = jnp.ones((2, 6, 4)), jnp.ones((2, 5, 4)), jnp.ones((2, 5), bool)
+      >>> call = jax.jit(attention.init_with_output)
+      >>> (means, weights), _ = call(jax.random.key(0), query, keys, memory, mask)
+      >>> means.shape, weights.shape
+      ((2, 6, 3), (2, 6, 5))
     """
 
     features: int
@@ -51,22 +69,22 @@ class DotAttention(nn.Module):
         self.key = Dense(self.features, use_bias=False)
 
     def keys(self, memory: jax.Array) -> jax.Array:
-        """What can be computed of the memory (batch, source, inputs) before any query comes."""
+        """Maps a memory (batch, source, inputs) to its keys (batch, source, features)."""
         return self.key(memory)
 
     def __call__(
         self, query: jax.Array, keys: jax.Array, memory: jax.Array, mask: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Attends.
+        """The mean of the memory for each query.
 
         Args:
           query: (batch, time, features).
-          keys: of the memory, from ``keys``.
+          keys: the keys of the memory, from ``keys``.
           memory: (batch, source, inputs).
-          mask: bool (batch, source), True where there is something.
+          mask: bool (batch, source); False marks padding.
 
         Returns:
-          The means (batch, time, inputs) and the weights (batch, time, source).
+          The means (batch, time, inputs) and the attention weights (batch, time, source).
         """
         scores = jnp.einsum("btf,bsf->bts", query, keys)
         weights = masked_softmax(scores, mask[:, None])
@@ -76,11 +94,22 @@ class DotAttention(nn.Module):
 class AdditiveAttention(nn.Module):
     """Additive attention (Bahdanau et al. 2015): score(q, m) = v . tanh(q W + m U + b).
 
-    Called as :class:`DotAttention`. It holds (batch, time, source, features) numbers at once, and
-    computes them again for the gradient instead of keeping them.
+    Called like :class:`DotAttention`. The hidden layer has (batch, time, source, features)
+    elements; the backward pass recomputes them instead of storing them.
 
     Attributes:
       features: width of the hidden layer.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import AdditiveAttention
+      >>> attention, memory = AdditiveAttention(features=4), jnp.ones((2, 5, 3))
+      >>> query, keys, mask = jnp.ones((2, 6, 3)), jnp.ones((2, 5, 4)), jnp.ones((2, 5), bool)
+      >>> call = jax.jit(attention.init_with_output)
+      >>> (means, weights), _ = call(jax.random.key(0), query, keys, memory, mask)
+      >>> means.shape, weights.shape
+      ((2, 6, 3), (2, 6, 5))
     """
 
     features: int
@@ -93,13 +122,13 @@ class AdditiveAttention(nn.Module):
         )
 
     def keys(self, memory: jax.Array) -> jax.Array:
-        """What can be computed of the memory (batch, source, inputs) before any query comes."""
+        """Maps a memory (batch, source, inputs) to its keys (batch, source, features)."""
         return self.key(memory)
 
     def __call__(
         self, query: jax.Array, keys: jax.Array, memory: jax.Array, mask: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Attends; arguments and results as of :class:`DotAttention`."""
+        """The mean of the memory for each query; see :class:`DotAttention`."""
 
         def scores(query, keys, score):
             hidden = jnp.tanh(query[:, :, None] + keys[:, None])
@@ -113,25 +142,32 @@ class AdditiveAttention(nn.Module):
 
 
 class CausalSelfAttention(nn.Module):
-    """Multi-head attention of every position to itself and those before (Vaswani et al. 2017).
+    """Multi-head attention from each position to itself and earlier ones (Vaswani et al. 2017).
 
-    In each head softmax(q k^T / sqrt(d)) v, with d = features / heads; q, k and v are products of
-    the inputs with parts of one kernel, ``qkv``. The heads side by side go through a last dense
-    layer, ``output``. As no position sees a later one, padding after the end changes nothing.
+    Each head computes softmax(q k^T / sqrt(d)) v with d = features / heads. One dense layer,
+    ``qkv``, computes q, k and v; another, ``output``, maps the concatenated heads to the output.
+    No position sees a later one, so padding after the end of a sequence changes nothing before it.
 
-    One position after the other, as text is generated, keys and values are kept in a cache::
-
-        cache = attention.start(batch, length, dtype)
-        cache, y = attention.advance(cache, x[:, t], t)
+    To generate text, ``start`` makes an empty cache of keys and values, and ``advance`` computes
+    one position and adds it to the cache.
 
     Attributes:
       features: width of inputs and outputs.
       heads: number of heads.
       rotary: whether to rotate queries and keys by their positions.
-      window: how many positions are seen, a position's own among them; None for all. The cache
-        holds no more than that, so that text may become longer than it.
+      window: number of positions that a position sees, including its own; None is all earlier
+        ones. The cache holds only the window, so that a text may be longer than the cache.
       init_scale: standard deviation of the initial ``qkv``; may be traced.
       output_scale: standard deviation of the initial ``output``; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import CausalSelfAttention
+      >>> attention, x = CausalSelfAttention(features=8, heads=2), jnp.ones((2, 5, 8))
+      >>> y, _ = jax.jit(attention.init_with_output)(jax.random.key(0), x)
+      >>> y.shape
+      (2, 5, 8)
     """
 
     features: int
@@ -152,9 +188,8 @@ class CausalSelfAttention(nn.Module):
         super().__post_init__()
 
     def setup(self):
-        scale, last = self.init_scale, self.output_scale
-        self.qkv = Dense(3 * self.features, kernel_init="normal", init_scale=scale)
-        self.output = Dense(self.features, kernel_init="normal", init_scale=last)
+        self.qkv = Dense(3 * self.features, kernel_init="normal", init_scale=self.init_scale)
+        self.output = Dense(self.features, kernel_init="normal", init_scale=self.output_scale)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps (batch, time, features) to the same shape."""
@@ -175,21 +210,22 @@ class CausalSelfAttention(nn.Module):
         return {"key": jnp.zeros(shape, dtype), "value": jnp.zeros(shape, dtype)}
 
     def advance(self, cache: Cache, x: jax.Array, position: jax.Array) -> tuple[Cache, jax.Array]:
-        """One position.
+        """Computes one position of each sequence.
 
         Args:
-          cache: of the positions before.
-          x: (batch, features).
+          cache: the cache of the earlier positions.
+          x: the input (batch, features) at this position.
           position: int (), counted from 0.
 
         Returns:
-          The cache with this position, and the output (batch, features).
+          The cache with this position added, and the output (batch, features).
         """
-        # With the heads before the positions, products with a cache are several times faster.
-        split = self._split(x[:, None], position[None])
-        query, key, value = (one.swapaxes(1, 2) for one in split)
+        # With the axis of heads before that of positions, products with the cache are several times
+        # faster.
+        projections = self._split(x[:, None], position[None])
+        query, key, value = (array.swapaxes(1, 2) for array in projections)
         size = cache["key"].shape[2]
-        # Where there is a window, the newest position takes the place of the oldest.
+        # With a window the cache is a ring buffer: the newest position replaces the oldest.
         place = (0, 0, position % size, 0)
         cache = {
             "key": jax.lax.dynamic_update_slice(cache["key"], key, place),
@@ -203,7 +239,7 @@ class CausalSelfAttention(nn.Module):
     def _split(self, x: jax.Array, positions: jax.Array) -> tuple[jax.Array, ...]:
         """Query, key and value, each (batch, time, heads, features / heads)."""
         shape = (*x.shape[:-1], self.heads, self.features // self.heads)
-        query, key, value = (one.reshape(shape) for one in jnp.split(self.qkv(x), 3, axis=-1))
+        query, key, value = (part.reshape(shape) for part in jnp.split(self.qkv(x), 3, axis=-1))
         if self.rotary:
             query, key = rotate(query, positions), rotate(key, positions)
         return query, key, value

@@ -11,11 +11,11 @@ from nnjax.traced import check_number
 
 
 class Dense(nn.Module):
-    """Every output sees every input: y = x W + b.
+    """The dense (fully connected) layer: y = x W + b.
 
-    Parameters, float32: ``kernel`` (features, inputs), which is W transposed, as PyTorch keeps it,
-    and ``bias`` b (features,). On a CPU products with the transposed W are up to a third faster,
-    forwards and backwards, most of all in the layout "CN", where batch is contiguous throughout.
+    Parameters, float32: ``kernel`` (features, inputs), which is W transposed, as in PyTorch, and
+    ``bias`` b (features,). On a CPU, products with the transposed W are up to a third faster,
+    forwards and backwards, most of all in the layout "CN", in which the batch is contiguous.
 
     Attributes:
       features: number of outputs.
@@ -24,6 +24,14 @@ class Dense(nn.Module):
       bias_init: initialiser of b.
       init_scale: factor on the initial W; may be traced.
       layout: "NC" maps (..., inputs) to (..., features), "CN" (inputs, ...) to (features, ...).
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import Dense
+      >>> y, variables = jax.jit(Dense(4).init_with_output)(jax.random.key(0), jnp.ones((2, 3)))
+      >>> y.shape, variables["params"]["kernel"].shape
+      ((2, 4), (4, 3))
     """
 
     features: int
@@ -39,18 +47,18 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps (..., inputs) to (..., features), or as ``layout`` says."""
+        """Maps (..., inputs) to (..., features), or the axes of ``layout``."""
         features_first = self.layout == "CN"
         axis = 0 if features_first else x.ndim - 1
         draw = initializers.by_name(self.kernel_init, self.init_scale)
-        # Drawn as (inputs, features), for the initialisers count inputs along the first axis.
+        # Initialisers count inputs along the first axis, so W is drawn as (inputs, features).
         kernel = self.param(
             "kernel",
             lambda key, shape: draw(key, shape[::-1], jnp.float32).T,
             (self.features, x.shape[axis]),
         )
         kernel = kernel.astype(x.dtype)
-        # Each layout its own product: transposing what comes out would cost a third more.
+        # A product for each layout: transposing its result would take a third longer.
         if features_first:
             y = jnp.tensordot(kernel, x, axes=1)
         else:

@@ -1,25 +1,34 @@
-"""Words as vectors."""
+"""The embedding: a table of learned word vectors."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from nnjax import initializers
-from nnjax.layers.cells.weights import rows
+from nnjax.layers.cells.weights import take_rows
 from nnjax.traced import check_number
 
 
 class Embedding(nn.Module):
-    """A learned vector for every word: the row of a table, y = e_word (Bengio et al. 2003).
+    """Looks up a learned vector for every word: a row of a table (Bengio et al. 2003).
 
-    The product of a one-hot vector with the table would give the same numbers, slowly. Parameters,
-    float32: ``kernel`` (vocabulary, features).
+    The product of a one-hot vector with the table gives the same numbers, but more slowly.
+    Parameter, float32: ``kernel`` (vocabulary, features), the table.
 
     Attributes:
       vocabulary: number of words.
       features: width of a vector.
       kernel_init: initialiser of the table.
       init_scale: factor on the initial table; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import Embedding
+      >>> ids = jnp.array([[3, 1, -1]])
+      >>> vectors, _ = jax.jit(Embedding(10, features=4).init_with_output)(jax.random.key(0), ids)
+      >>> vectors.shape
+      (1, 3, 4)
     """
 
     vocabulary: int
@@ -37,20 +46,20 @@ class Embedding(nn.Module):
         self.kernel = self.param("kernel", draw, (self.vocabulary, self.features), jnp.float32)
 
     def __call__(self, ids: jax.Array) -> jax.Array:
-        """Looks words up.
+        """Returns the vectors of words.
 
         Args:
-          ids: integers (...); a negative one is padding, and its vector is zero, as is that of an
-            id beyond the vocabulary.
+          ids: integers (...). A negative id is padding: its vector is zero, like that of an id past
+            the end of the vocabulary.
 
         Returns:
           (..., features), of the dtype of the parameters.
         """
-        return rows(jnp.asarray(self.kernel), ids)
+        return take_rows(jnp.asarray(self.kernel), ids)
 
     def scores(self, x: jax.Array) -> jax.Array:
-        """The product with every word's vector: the last layer of a network with tied weights.
+        """The product with every word's vector: maps (..., features) to (..., vocabulary).
 
-        Press and Wolf (2017). Maps (..., features) to (..., vocabulary).
+        The last layer of a network with tied weights (Press and Wolf 2017).
         """
         return x @ self.kernel.astype(x.dtype).T

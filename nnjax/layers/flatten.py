@@ -1,4 +1,4 @@
-"""Flattening examples into vectors."""
+"""Flattening of examples into vectors."""
 
 import math
 
@@ -6,5 +6,12 @@ import jax
 
 
 def flatten(x: jax.Array) -> jax.Array:
-    """Maps (batch, ...) to (batch, product of the rest), the last axis running fastest."""
+    """Maps (batch, ...) to (batch, product of the other sizes), in row-major order.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers.flatten import flatten
+      >>> flatten(jnp.ones((2, 3, 4))).shape
+      (2, 12)
+    """
     return x.reshape(x.shape[0], math.prod(x.shape[1:]))

@@ -1,15 +1,16 @@
-"""Networks assembled from layers. A model is a Flax module, and its fields are its configuration.
+"""Models: networks assembled from layers, as Flax modules whose fields are their configuration.
 
-Every model here maps a batch of inputs to logits or values (batch, outputs), or (batch, time,
-outputs), and takes ``train``, which switches dropout on: ``model.apply(variables, inputs,
-train=False)``. The last activation belongs to the loss where the loss is a cross-entropy (see
-:mod:`nnjax.losses`), so that the outputs are logits.
+Every model maps a batch of inputs to logits or values (batch, outputs), or (batch, time, outputs).
+``train`` switches dropout on: ``model.apply(variables, inputs, train=False)``. If the loss is a
+cross-entropy, it applies the last activation itself (see :mod:`nnjax.losses`), so the outputs are
+logits.
 
-Sequences of words are integer ids (batch, time), negative after their end. Models that generate
-also have two methods, called by ``model.apply(variables, ..., method="start")`` and ``"advance"``;
-:mod:`nnjax.generation` is built on them. Language models start as ``start(batch, length)``, models
-that answer to a source as ``start(source, length)``; ``advance(carry, tokens)`` reads one word each
-(batch,) and returns the carry after and the logits of the next words (batch, vocabulary).
+A sequence of words is integer ids (batch, time), which are negative after its end. Models that
+generate text have two more methods, called by ``model.apply(variables, ..., method="start")`` and
+``"advance"``, which :mod:`nnjax.generation` uses. ``start(batch, length)`` of a language model, or
+``start(source, length)`` of a model with a source, returns the initial carry.
+``advance(carry, tokens)`` reads one word of each text (batch,) and returns the next carry and the
+logits (batch, vocabulary) of the following word.
 """
 
 from nnjax.models.dense.mlp import MLP

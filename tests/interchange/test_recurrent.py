@@ -144,9 +144,7 @@ def test_weights_in_another_container_are_refused():
     state = to_torch(recurrent, params)
     with pytest.raises(UserError, match=r"takes layer.state_dict\(\), not list"):
         from_torch(recurrent, list(state.values()))
-    with pytest.raises(
-        UserError, match=r"but 'rnn.weight_ih_l0': give the state_dict of the"
-    ):
+    with pytest.raises(UserError, match=r"but 'rnn.weight_ih_l0': give the state_dict of the"):
         from_torch(recurrent, {f"rnn.{name}": value for name, value in state.items()})
     with pytest.raises(UserError, match="of an LSTM with proj_size"):
         from_torch(recurrent, state | {"weight_hr_l0": np.zeros((2, 5))})

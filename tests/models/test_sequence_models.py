@@ -151,7 +151,7 @@ def test_a_sequence_may_be_empty(pooling):
     ("inputs", "message"),
     [
         (jnp.zeros((2, 3), jnp.int32), "the vocabulary of the model is not set"),
-        (jnp.zeros((2, 3, 4), jnp.int32), "ids come as"),
+        (jnp.zeros((2, 3, 4), jnp.int32), "a batch of ids has the shape"),
         (jnp.zeros((2, 3)), r"not examples of shape \(3,\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of a recurrence each, one a file."""
+"""Recurrent cells: each computes one time step, and each has a file of its own."""
 
 from nnjax.layers.cells.cell import Carry, Cell, Weights
 from nnjax.layers.cells.fully_recurrent import FullyRecurrentCell
@@ -18,7 +18,7 @@ NAMES = {
     "peephole_lstm": PeepholeLSTMCell,
     "simple": SimpleCell,
 }
-"""The cells by the names that the command line gives them."""
+"""Each cell by its name on the command line."""
 
 __all__ = [
     "NAMES",

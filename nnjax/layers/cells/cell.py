@@ -1,4 +1,4 @@
-"""What every recurrent cell is: one step of a recurrence, alone or inside ``Recurrent``."""
+"""The protocol of recurrent cells, which ``Recurrent`` and loops of your own are written for."""
 
 from typing import Any, Protocol
 
@@ -11,21 +11,31 @@ Weights = dict[str, jax.Array]
 
 
 class Cell(Protocol):
-    """One step of a recurrence, as a Flax module whose fields are its configuration.
+    """One time step of a recurrence: a Flax module whose fields are its configuration.
 
-    Alone, in a loop of one's own::
+    A loop of your own calls the module: ``cell.apply(variables, carry, x)`` returns the next carry
+    and the output.
 
-        variables = cell.init(key, cell.init_carry(batch), x[:, 0])
-        carry, output = cell.apply(variables, carry, x[:, t])
-
-    ``Recurrent`` takes the step apart instead, so that what does not depend on the state is done
-    for all time steps at once: ``weights`` declares the parameters, ``project`` is the part that
-    depends on the input alone, ``advance`` the rest, ``output`` what is seen from outside. Only
-    ``weights`` touches the module's variables; the other three are pure functions of their
-    arguments. A new cell needs no more than these; its ``gates`` may be None.
+    ``Recurrent`` calls the methods instead, so that work which does not depend on the state is done
+    for all time steps at once: ``weights`` declares the parameters, ``project`` computes the part
+    that depends on the input alone, ``advance`` computes the rest, and ``output`` reads the output
+    from the carry. Only ``weights`` touches the module's variables; the other three are pure
+    functions of their arguments. A new cell needs these four methods and ``init_carry``; its
+    ``gates`` may return None.
 
     Attributes:
       features: width of the output.
+
+    Example:
+      >>> import jax
+      >>> from nnjax.layers.cells import Cell, GRUCell
+      >>> cell: Cell = GRUCell(features=5)
+      >>> carry, x = cell.init_carry(2), jax.numpy.ones((2, 3))
+      >>> variables = cell.init(jax.random.key(0), carry, x)
+      >>> for _ in range(4):
+      ...     carry, output = cell.apply(variables, carry, x)
+      >>> output.shape
+      (2, 5)
     """
 
     features: int
@@ -35,11 +45,11 @@ class Cell(Protocol):
         ...
 
     def weights(self, inputs: int, dtype: Any) -> Weights:
-        """Declares the parameters, float32, for so many inputs; returns them in ``dtype``."""
+        """Declares the float32 parameters for that number of inputs; returns them as ``dtype``."""
         ...
 
     def project(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """The input's part of every gate, biases added.
+        """The input's contribution to every gate, with the bias added.
 
         Args:
           weights: from ``weights``.
@@ -55,23 +65,23 @@ class Cell(Protocol):
         weights: Weights,
         carry: Carry,
         projected: jax.Array,
-        kept: jax.Array | None = None,
+        state_mask: jax.Array | None = None,
     ) -> Carry:
         """The state after one step.
 
         Args:
           weights: from ``weights``.
-          carry: the state before.
+          carry: the state before the step.
           projected: (batch, gates * features), from ``project``.
-          kept: factors (batch, units) on the state wherever it enters a product: the mask of
-            variational recurrent dropout (Gal and Ghahramani 2016).
+          state_mask: factors (batch, units) on the state wherever it enters a product: the mask of
+            variational recurrent dropout (Gal and Ghahramani 2016). None drops nothing.
         """
         ...
 
     def gates(self) -> Gates | None:
-        """The step but for its product, with its derivative; None where that is left to JAX."""
+        """The step without its products, with a derivative; None leaves the derivative to JAX."""
         ...
 
     def output(self, carry: Carry) -> jax.Array:
-        """What is seen of a state, (batch, features)."""
+        """The output (batch, features) of a state."""
         ...

@@ -1,4 +1,4 @@
-"""The fully recurrent network: every unit to every unit."""
+"""The fully recurrent network: every unit feeds every unit."""
 
 import flax.linen as nn
 import jax
@@ -7,28 +7,36 @@ from nnjax import activations
 from nnjax.errors import UserError
 from nnjax.layers.cells.cell import Weights
 from nnjax.layers.cells.gated import GatedCell
-from nnjax.layers.cells.weights import recurrent
+from nnjax.layers.cells.weights import recurrent_product
 from nnjax.traced import check_number
 
 
 class FullyRecurrentCell(GatedCell):
-    """Every unit sees every unit and every input; some units are the output.
+    """A network in which every unit sees every unit and every input; some units are the output.
 
-    y_t = f(x_t W + y_{t-1} U + b), the output being the first elements of y_t
+    y_t = f(x_t W + y_{t-1} U + b); the output is the first ``features`` elements of y_t
 
-    The network of Williams and Zipser (1989): no layers, all units alike, and a target for some of
-    them. An input reaches every unit in one step, so ``steps`` above 1 lets the units settle: the
-    same input is shown for so many steps, and the last one counts. The carry is y (batch, units).
+    The network of Williams and Zipser (1989): there are no layers, all units are alike, and some of
+    them have a target. With ``steps`` above 1 the units are updated that many times for each input,
+    so that they can settle; the output is that of the last update. The carry is y (batch, units).
 
     Attributes:
       features: width of the output.
-      total_units: how many units there are, output units among them.
-      steps: how often the units are updated for each input.
+      total_units: number of units, including the output units.
+      steps: number of updates for each input.
       activation: f.
-      bias: one vector b, "double" for a second one beside U, or "none".
+      bias: "single" is one vector b, "double" adds a second one beside U, "none" has no b.
       kernel_init: initialiser of W.
       recurrent_init: initialiser of U.
       init_scale: factor on the initial W and U; may be traced.
+
+    Example:
+      >>> import jax
+      >>> from nnjax.layers import FullyRecurrentCell
+      >>> cell, x = FullyRecurrentCell(features=2, total_units=5), jax.numpy.ones((2, 3))
+      >>> (y, output), _ = jax.jit(cell.init_with_output)(jax.random.key(0), cell.init_carry(2), x)
+      >>> output.shape
+      (2, 2)
     """
 
     features: int = 64
@@ -37,7 +45,7 @@ class FullyRecurrentCell(GatedCell):
 
     @property
     def gate_names(self) -> tuple[str, ...]:
-        """The order in which gates are packed."""
+        """The gates, in the order in which they are packed."""
         return ("y",)
 
     def __post_init__(self):
@@ -51,7 +59,7 @@ class FullyRecurrentCell(GatedCell):
 
     @property
     def units(self) -> int:
-        """All units."""
+        """Number of units."""
         return self.total_units
 
     @nn.nowrap
@@ -60,15 +68,15 @@ class FullyRecurrentCell(GatedCell):
         weights: Weights,
         carry: jax.Array,
         projected: jax.Array,
-        kept: jax.Array | None = None,
+        state_mask: jax.Array | None = None,
     ) -> jax.Array:
         """The state y_t."""
         f = activations.by_name(self.activation)
         for _ in range(self.steps):
-            carry = f(projected + recurrent(weights, carry, kept))
+            carry = f(projected + recurrent_product(weights, carry, state_mask))
         return carry
 
     @nn.nowrap
     def output(self, carry: jax.Array) -> jax.Array:
-        """The first units, (batch, features)."""
+        """The output: the first units, (batch, features)."""
         return carry[..., : self.features]

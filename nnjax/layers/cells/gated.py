@@ -1,4 +1,4 @@
-"""What the cells share: a kernel on the input, a kernel on the state, biases, gates packed."""
+"""The base class of the cells: a kernel on the input, a kernel on the state, packed gates."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from nnjax.traced import check_number
 
 
 class GatedCell(nn.Module):
-    """A cell of which each gate is a function of x_t W + h_{t-1} U + b; to be completed.
+    """Base class of cells in which each gate is a function of x_t W + h_{t-1} U + b.
 
-    What is here serves a cell with one state vector, which is its output; a cell overrides what it
-    does otherwise, and adds ``advance``, its equations. The protocol is ``cell.Cell``'s.
+    Implements the protocol ``Cell`` for a cell with one state vector, which is also its output. A
+    subclass adds ``advance``, its equations, and overrides the methods in which it differs.
 
     Attributes:
       features: width of the output.
       activation: of the candidate state.
-      bias: one vector b a gate, "double" for a second one beside U, or "none".
+      bias: "single" is one vector b a gate, "double" adds a second one beside U, "none" has no b.
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.
       init_scale: factor on the initial W and U; may be traced.
@@ -40,7 +40,7 @@ class GatedCell(nn.Module):
         super().__post_init__()
 
     def __call__(self, carry: Carry, x: jax.Array) -> tuple[Carry, jax.Array]:
-        """One step: the state before and x (batch, inputs) to the state after and the output."""
+        """Maps the state and x (batch, inputs) to the state after one step and the output."""
         weights = self.weights(x.shape[-1], x.dtype)
         carry = self.advance(weights, carry, self.project(weights, x))
         return carry, self.output(carry)
@@ -52,7 +52,7 @@ class GatedCell(nn.Module):
 
     @property
     def gate_names(self) -> tuple[str, ...]:
-        """The order in which gates are packed along the last axis of the parameters."""
+        """The gates, in the order in which they are packed along the last axis of parameters."""
         return ("h",)
 
     @property
@@ -70,7 +70,7 @@ class GatedCell(nn.Module):
         """Declares the parameters, float32, and returns them in ``dtype``.
 
         ``kernel`` W (inputs, gates * units), ``recurrent_kernel`` U (units, gates * units), and
-        ``bias`` and ``recurrent_bias`` (gates * units,), as far as there are such.
+        depending on the field ``bias`` also ``bias`` and ``recurrent_bias`` (gates * units,).
         """
         weights = packed_weights(
             self,
@@ -96,20 +96,20 @@ class GatedCell(nn.Module):
         weights: Weights,
         carry: Carry,
         projected: jax.Array,
-        kept: jax.Array | None = None,
+        state_mask: jax.Array | None = None,
     ) -> Carry:
-        """The state after a step."""
+        """The state after one step."""
         raise NotImplementedError
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """The step but for its products, with its derivative; None where that is left to JAX.
+        """The step without its products, with a derivative; None leaves the derivative to JAX.
 
-        A cell that has such must leave ``project`` as it is, x W + b.
+        A cell that returns ``Gates`` must not override ``project``, which computes x W + b.
         """
         return None
 
     @nn.nowrap
     def output(self, carry: Carry) -> jax.Array:
-        """What is seen of a state, (batch, features)."""
+        """The output (batch, features) of a state."""
         return carry

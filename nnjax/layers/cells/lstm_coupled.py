@@ -1,14 +1,49 @@
-"""Long short-term memory that forgets as much as it writes."""
+"""Long short-term memory with coupled input and forget gates."""
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from nnjax import activations
 from nnjax.layers.cells.cell import Weights
-from nnjax.layers.cells.gates import Gates
+from nnjax.layers.cells.gates import (
+    Gates,
+    first_of_carry,
+    gate_scales,
+    sigmoid_from_tanh,
+    sigmoid_slope_from_tanh,
+    tanh_slope,
+)
 from nnjax.layers.cells.lstm import LSTMCarry, LSTMCell
-from nnjax.layers.cells.lstm_coupled_gates import COUPLED_GATES
-from nnjax.layers.cells.weights import recurrent, split
+from nnjax.layers.cells.weights import recurrent_product, split
+
+
+def _forward(carry: LSTMCarry, projected: jax.Array, product: jax.Array):
+    _, c = carry
+    halves = gate_scales(0.5, 1.0, 0.5, units=len(c), dtype=c.dtype)
+    t = jnp.tanh((projected + product) * halves)
+    f, g, o = jnp.split(t, 3)
+    forget = sigmoid_from_tanh(f)
+    c_after = forget * c + (1 - forget) * g
+    phi = jnp.tanh(c_after)
+    return (sigmoid_from_tanh(o) * phi, c_after), (t, c, phi)
+
+
+def _backward(residuals, h, d_carry: LSTMCarry):
+    t, c, phi = residuals
+    d_h, d_c = d_carry
+    f, g, o = jnp.split(t, 3)
+    forget = sigmoid_from_tanh(f)
+    d_c = d_c + d_h * sigmoid_from_tanh(o) * tanh_slope(phi)
+    d_gates = [
+        d_c * (c - g) * sigmoid_slope_from_tanh(f),
+        d_c * (1 - forget) * tanh_slope(g),
+        d_h * phi * sigmoid_slope_from_tanh(o),
+    ]
+    return (jnp.zeros_like(d_h), d_c * forget), (jnp.concatenate(d_gates),)
+
+
+_GATES = Gates(_forward, _backward, first_of_carry)
 
 
 class CoupledLSTMCell(LSTMCell):
@@ -26,16 +61,24 @@ class CoupledLSTMCell(LSTMCell):
       features: width of h and c.
       activation: phi.
       forget_bias: initial b of the forget gate; may be traced.
-      timescale: the longest span to be remembered, in steps; see ``LSTMCell``.
-      bias: one vector b a gate, "double" for a second one beside U, or "none".
+      timescale: the longest time span to remember, in steps; see ``LSTMCell``.
+      bias: "single" is one vector b a gate, "double" adds a second one beside U, "none" has no b.
       kernel_init: initialiser of each W.
       recurrent_init: initialiser of each U.
       init_scale: factor on the initial W and U; may be traced.
+
+    Example:
+      >>> import jax
+      >>> from nnjax.layers import CoupledLSTMCell
+      >>> cell, x = CoupledLSTMCell(features=5), jax.numpy.ones((2, 3))
+      >>> (carry, h), _ = jax.jit(cell.init_with_output)(jax.random.key(0), cell.init_carry(2), x)
+      >>> h.shape
+      (2, 5)
     """
 
     @property
     def gate_names(self) -> tuple[str, ...]:
-        """The order in which gates are packed."""
+        """The gates, in the order in which they are packed."""
         return ("f", "g", "o")
 
     @nn.nowrap
@@ -44,13 +87,13 @@ class CoupledLSTMCell(LSTMCell):
         weights: Weights,
         carry: LSTMCarry,
         projected: jax.Array,
-        kept: jax.Array | None = None,
+        state_mask: jax.Array | None = None,
     ) -> LSTMCarry:
-        """h_t and c_t."""
+        """The state (h_t, c_t)."""
         h, c = carry
-        product = recurrent(weights, h, kept)
+        product = recurrent_product(weights, h, state_mask)
         if self.activation == "tanh":
-            return COUPLED_GATES.advance(carry, projected, product)
+            return _GATES.advance(carry, projected, product)
         phi = activations.by_name(self.activation)
         f, g, o = split(projected + product, 3)
         f = jax.nn.sigmoid(f)
@@ -59,5 +102,5 @@ class CoupledLSTMCell(LSTMCell):
 
     @nn.nowrap
     def gates(self) -> Gates | None:
-        """The step but for its product; None where the activation is another than tanh."""
-        return COUPLED_GATES if self.activation == "tanh" else None
+        """The step without its product; None unless phi is tanh."""
+        return _GATES if self.activation == "tanh" else None

@@ -1,4 +1,4 @@
-"""How long an LSTM remembers before it has learned to: the initial biases of its gates."""
+"""Initial biases of LSTM gates, which decide how long an untrained cell remembers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from nnjax.traced import check_number
 
 
 def check_timescale(timescale: Any) -> None:
-    """Raises a ``UserError`` where a timescale is too short."""
+    """Raises a ``UserError`` if the timescale is not above 2 steps; None and traced ones pass."""
     check_number("timescale", timescale, above=2)
 
 
@@ -20,21 +20,22 @@ def initial_bias(
     forget_bias: float | jax.Array,
     timescale: float | jax.Array | None,
 ) -> tuple[Any, ...]:
-    """Zeros, but for the forget gates "f" and, at a timescale, the input gates "i".
+    """The initial bias of each gate: zeros, except for "f" and, with a timescale, "i".
 
-    A gate sigmoid(log u) = u / (u + 1) lets a memory fall to 1 / e in about u steps. With u uniform
-    in [1, timescale - 1] there are units for every span; their input gates open as rarely, with a
-    bias of -log u ("chrono initialisation", Tallec and Ollivier 2018).
+    A forget gate sigmoid(log u) = u / (u + 1) lets a memory decay to 1 / e in about u steps. u is
+    drawn uniformly from [1, timescale - 1], so that there are units for every time span. Their
+    input gates have the bias -log u, so that a unit that remembers for longer is written to less
+    often ("chrono initialisation", Tallec and Ollivier 2018).
 
     Args:
       key: typed PRNG key.
-      gate_names: the gates.
+      gate_names: the gates, in the order in which they are packed.
       units: width of each gate.
-      forget_bias: of the forget gates where no timescale is given; may be traced.
-      timescale: the longest span to be remembered, in steps; may be traced.
+      forget_bias: bias of the forget gates if there is no timescale; may be traced.
+      timescale: the longest time span to remember, in steps; may be traced.
 
     Returns:
-      For each gate a number, or (units,) float32.
+      A number, or (units,) float32, for each gate.
     """
     given: dict[str, Any] = {"f": forget_bias}
     if timescale is not None:

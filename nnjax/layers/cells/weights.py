@@ -1,4 +1,4 @@
-"""Parameters of recurrent cells, the gates side by side along the last axis."""
+"""Parameters of recurrent cells, with the gates packed along the last axis, and their products."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from nnjax import initializers
 from nnjax.layers.cells.cell import Weights
 
 Bias = Literal["none", "single", "double"]
-"""No bias; one vector; or, as PyTorch and cuDNN, one with each product, which add up."""
+"""No bias; one vector; or, as in PyTorch and cuDNN, one beside each product, which are added."""
 
 
 def packed_weights(
@@ -26,20 +26,20 @@ def packed_weights(
     recurrent_init: initializers.Initializer,
     init_scale: float | jax.Array = 1.0,
 ) -> Weights:
-    """Declares the parameters of a cell, float32, the gates side by side along the last axis.
+    """Declares the float32 parameters of a cell, with the gates packed along the last axis.
 
-    Each gate's part is drawn by itself, as if it stood alone.
+    The part of each gate is drawn separately, so that its scale depends on its own size alone.
 
     Args:
-      module: the cell, which gets the parameters.
-      inputs: width of the input.
-      units: width of the state.
-      gates: how many gates there are.
-      bias: how many bias vectors there are.
-      initial_bias: of a key, that of each gate: a number, or (units,); may be traced.
+      module: the cell, whose parameters they become.
+      inputs: number of inputs.
+      units: number of units.
+      gates: number of gates.
+      bias: which bias vectors to declare.
+      initial_bias: maps a key to each gate's initial bias, a number or (units,); may be traced.
       kernel_init: initialiser of each gate's (inputs, units).
       recurrent_init: initialiser of each gate's (units, units).
-      init_scale: factor on both.
+      init_scale: factor on the initial values of both kernels; may be traced.
 
     Returns:
       ``kernel`` (inputs, gates * units), ``recurrent_kernel`` (units, gates * units), and
@@ -68,7 +68,7 @@ def packed_weights(
 
 
 def cast(weights: Weights, dtype: Any) -> Weights:
-    """The parameters in the dtype in which a cell computes."""
+    """The parameters cast to the dtype in which the cell computes."""
     return {name: weight.astype(dtype) for name, weight in weights.items()}
 
 
@@ -76,55 +76,58 @@ def affine(weights: Weights, x: jax.Array) -> jax.Array:
     """Returns x W + b.
 
     Args:
-      weights: with ``kernel`` W (inputs, outputs), and maybe ``bias`` b (outputs,).
-      x: (..., inputs), or int ids (...): the product of a one-hot vector with W is a row of W, so
-        the row is taken. Ids below 0 or above the last row give b alone, as zeros would.
+      weights: ``kernel`` W (inputs, outputs), and optionally ``bias`` b (outputs,).
+      x: (..., inputs), or int ids (...), which stand for one-hot vectors: the row of W is taken.
+        An id below 0 or past the last row stands for a vector of zeros and gives b.
 
     Returns:
       (..., outputs).
     """
     kernel = weights["kernel"]
-    y = rows(kernel, x) if is_ids(x) else jnp.tensordot(x, kernel, axes=1)
+    y = take_rows(kernel, x) if is_ids(x) else jnp.tensordot(x, kernel, axes=1)
     return y + weights["bias"] if "bias" in weights else y
 
 
 def is_ids(x: jax.Array) -> bool:
-    """Whether an input is ids, which stand for one-hot vectors."""
+    """Whether an input holds integer ids, which stand for one-hot vectors."""
     return jnp.issubdtype(x.dtype, jnp.integer)
 
 
-def rows(kernel: jax.Array, ids: jax.Array) -> jax.Array:
-    """What one-hot vectors times the kernel would be: zeros for ids that are none of its rows."""
-    # Negative numbers would count from the end; past the end is what "fill" fills.
+def take_rows(kernel: jax.Array, ids: jax.Array) -> jax.Array:
+    """The product of one-hot vectors with the kernel: its rows, or zeros for ids out of range."""
+    # NumPy indexing counts negative ids from the end. Past the end, "fill" returns zeros.
     places = jnp.where(ids < 0, kernel.shape[0], ids)
     return kernel.at[places].get(mode="fill", fill_value=0)
 
 
-def recurrent(weights: Weights, state: jax.Array, kept: jax.Array | None) -> jax.Array:
-    """The state's part of every gate: (state * kept) U, and b' where there is one.
+def recurrent_product(
+    weights: Weights, state: jax.Array, state_mask: jax.Array | None
+) -> jax.Array:
+    """The state's contribution to every gate: (state * state_mask) U, plus b' if there is one.
 
     Args:
-      weights: with ``recurrent_kernel`` U, and maybe ``recurrent_bias`` b'.
+      weights: ``recurrent_kernel`` U, and optionally ``recurrent_bias`` b'.
       state: (batch, units).
-      kept: factors (batch, units), or None.
+      state_mask: factors (batch, units); None is all ones.
+
+    Returns:
+      (batch, gates * units).
     """
-    product = kept_state(state, kept) @ weights["recurrent_kernel"]
+    operand = state if state_mask is None else state * state_mask
+    product = operand @ weights["recurrent_kernel"]
     return product + weights["recurrent_bias"] if "recurrent_bias" in weights else product
 
 
 def split(packed: jax.Array, parts: int) -> list[jax.Array]:
-    """The gates, each (..., units), of (..., parts * units)."""
+    """Splits (..., parts * units) into the gates, each (..., units)."""
     return jnp.split(packed, parts, axis=-1)
 
 
-def kept_state(state: jax.Array, kept: jax.Array | None) -> jax.Array:
-    """The state as it enters a product: with some units dropped, where there is a mask."""
-    return state if kept is None else state * kept
-
-
 def _packed(draw, gates: int):
+    """An initialiser that draws each gate separately, with a key of its own."""
+
     def drawn(key: jax.Array, shape: tuple[int, int]) -> jax.Array:
         keys = jax.random.split(key, gates)
-        return jnp.concatenate([draw(one, shape, jnp.float32) for one in keys], axis=-1)
+        return jnp.concatenate([draw(key, shape, jnp.float32) for key in keys], axis=-1)
 
     return drawn

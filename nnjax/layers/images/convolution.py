@@ -1,4 +1,4 @@
-"""The convolution of images with a bank of kernels."""
+"""The convolution of images with a set of kernels."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ Padding = Literal["VALID", "SAME"]
 
 
 def fastest_formulation() -> Literal["patches", "lax"]:
-    """The formulation for the platform of the program that is being traced."""
+    """The faster formulation on the default backend: "patches" on a CPU, else "lax"."""
     return "patches" if jax.default_backend() == "cpu" else "lax"
 
 
@@ -30,26 +30,34 @@ def convolve(
     formulation: Formulation = "auto",
     layout: Layout = "NHWC",
 ) -> jax.Array:
-    """Slides a bank of kernels over images.
+    """Convolves images with a set of kernels.
 
-    y[b, i, j, o] = sum over u, v, c of x[b, s i + u, s j + v, c] K[u, v, c, o]. What neural
-    networks call convolution is the cross-correlation.
+    y[b, i, j, o] = sum over u, v, c of x[b, s i + u, s j + v, c] K[u, v, c, o]. As usual in neural
+    networks, this is the cross-correlation: the kernel is not flipped.
 
     Args:
-      x: images (batch, height, width, channels), or as ``layout`` says.
+      x: images (batch, height, width, channels), or the axes of ``layout``.
       kernel: (kernel height, kernel width, channels, features).
-      strides: s, along height and width.
-      padding: "VALID" keeps to where the kernel lies within the image, "SAME" pads with zeros to
-        ceil(size / stride) outputs.
+      strides: s along height and width.
+      padding: "VALID" computes only outputs for which the kernel lies within the image, "SAME"
+        pads with zeros to ceil(size / stride) outputs.
       formulation: "patches" is one matrix product with a matrix of shifted images; "lax" is the
-        platform's own convolution; "auto" takes the faster: patches on a CPU, else lax.
-      layout: of x and of the result.
+        platform's own convolution; "auto" is the faster: patches on a CPU, else lax.
+      layout: the order of the axes of ``x`` and of the result.
 
     Returns:
-      (batch, out height, out width, features) of the dtype of ``x``, or as ``layout`` says.
+      (batch, out height, out width, features), or the axes of ``layout``; the dtype of ``x``.
 
     Raises:
       UserError: the image is smaller than the kernel.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers.images.convolution import convolve
+      >>> convolve(jnp.ones((1, 5, 5, 1)), jnp.ones((3, 3, 1, 2)))[0, :, :, 0]
+      Array([[9., 9., 9.],
+             [9., 9., 9.],
+             [9., 9., 9.]], dtype=float32)
     """
     pads = _pads(x, kernel, strides, padding)
     kernel = kernel.astype(x.dtype)
@@ -69,9 +77,15 @@ def convolve_and_pool(
     formulation: Formulation = "auto",
     layout: Layout = "NHWC",
 ) -> jax.Array:
-    """``max_pool(convolve(x, kernel), window)``, the two in one where that is faster.
+    """Returns ``max_pool(convolve(x, kernel), window)``, fused if that is faster.
 
-    Arguments, shapes and errors as in :func:`convolve` and ``max_pool``.
+    Arguments, shapes and errors are those of :func:`convolve` and ``max_pool``.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers.images.convolution import convolve_and_pool
+      >>> convolve_and_pool(jnp.ones((1, 6, 6, 1)), jnp.ones((3, 3, 1, 2)), (2, 2)).shape
+      (1, 2, 2, 2)
     """
     pads = _pads(x, kernel, (1, 1), padding)
     if _choose(formulation) == "lax":
@@ -95,7 +109,7 @@ def _choose(formulation: Formulation) -> Literal["patches", "lax"]:
 def _pads(
     x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Padding
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Zeros before and after, along height and width."""
+    """The numbers of zeros before and after the image, along height and width."""
     image, size = height_and_width(x), kernel.shape[:2]
     if padding == "VALID" and (image[0] < size[0] or image[1] < size[1]):
         raise UserError(
@@ -109,11 +123,11 @@ def _pads(
 class Conv(nn.Module):
     """Convolution of images with ``features`` kernels, plus a bias for each.
 
-    Parameters: ``kernel`` (kernel height, kernel width, channels, features), ``bias`` (features,),
-    float32, the same whatever the formulation and layout.
+    Parameters, float32: ``kernel`` (kernel height, kernel width, channels, features) and ``bias``
+    (features,). They do not depend on the formulation or the layout.
 
     Attributes:
-      features: number of kernels, the channels of the output.
+      features: number of kernels, which are the channels of the output.
       kernel_size: height and width of the kernels.
       strides: step of the kernels along height and width.
       padding: "VALID" shrinks images by the kernel size - 1, "SAME" keeps their size.
@@ -121,10 +135,19 @@ class Conv(nn.Module):
       kernel_init: initialiser of the kernels.
       bias_init: initialiser of the bias.
       init_scale: factor on the initial kernels; may be traced.
-      pool: window of a max pooling of the result, before the bias, which changes nothing but the
-        time: max(y + b) = max(y) + b. Strides must be 1. None does not pool.
+      pool: window of a max pooling of the result; None does not pool. Needs strides of 1. Pooling
+        before adding the bias is faster and gives the same: max(y + b) = max(y) + b.
       formulation: how it is computed; see :func:`convolve`.
-      layout: order of the axes of input and output; "CHWN" saves transposing between layers.
+      layout: order of the axes of input and output; "CHWN" avoids transposing between layers.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import Conv
+      >>> images, layer = jnp.ones((2, 8, 8, 3)), Conv(4, (3, 3), pool=(2, 2))
+      >>> y, _ = jax.jit(layer.init_with_output)(jax.random.key(0), images)
+      >>> y.shape
+      (2, 3, 3, 4)
     """
 
     features: int
@@ -146,11 +169,11 @@ class Conv(nn.Module):
         draw = initializers.by_name(self.kernel_init, self.init_scale)
         shape = (*self.kernel_size, channels, self.features)
         kernel = self.param("kernel", draw, shape, jnp.float32)
-        where = (self.padding, self.formulation, self.layout)
+        options = (self.padding, self.formulation, self.layout)
         if self.pool is None:
-            y = convolve(x, kernel, self.strides, *where)
+            y = convolve(x, kernel, self.strides, *options)
         elif self.strides == (1, 1):
-            y = convolve_and_pool(x, kernel, self.pool, *where)
+            y = convolve_and_pool(x, kernel, self.pool, *options)
         else:
             raise UserError(f"pool needs strides of 1, not {self.strides}; pool with max_pool")
         if self.use_bias:

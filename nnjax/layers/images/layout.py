@@ -1,7 +1,7 @@
 """The order of the axes of a batch of images in memory.
 
-People see (batch, height, width, channels), "NHWC". On a CPU, convolution and pooling are fastest
-with the batch last, "CHWN": whatever a layer does, slice, pool or rectify, it does along one long
+The public layout is (batch, height, width, channels), "NHWC". On a CPU, convolution and pooling are
+fastest with the batch last, "CHWN": slices, pooling and activations then run along one long
 contiguous axis.
 """
 
@@ -20,14 +20,14 @@ def swap(images: jax.Array) -> jax.Array:
 
 
 def flatten_images(images: jax.Array, layout: Layout) -> jax.Array:
-    """Flattens to (batch, height * width * channels): the same order from either layout."""
+    """Flattens to (batch, height * width * channels), in the same order from either layout."""
     if layout == "NHWC":
         return flatten(images)
     channels, height, width, batch = images.shape
-    # The last transposition costs nothing: it becomes part of the product that follows.
+    # The last transposition is free: XLA merges it into the product that follows.
     return images.transpose(1, 2, 0, 3).reshape(height * width * channels, batch).T
 
 
 def height_and_width(images: jax.Array) -> tuple[int, int]:
-    """The size of the images: both layouts have it in the middle."""
+    """The height and width of images in either layout."""
     return images.shape[1], images.shape[2]

@@ -1,7 +1,7 @@
-"""A batch in parts, each of which goes through the convolutions of a network by itself.
+"""Splits a batch into parts that pass through the convolutions of a network separately.
 
-For a CPU: what convolutions write for a part stays in the caches, and parts, which do not wait for
-one another, keep the cores busy where one operation at a time cannot.
+This is faster on a CPU: the intermediate results of a part stay in the caches, and since the parts
+are independent of each other, several cores work at once.
 """
 
 from collections.abc import Callable
@@ -11,37 +11,41 @@ import jax
 import jax.numpy as jnp
 
 MULTIPLE = 64
-"""Examples in a part, or a multiple: rows of 256 bytes fill vector registers and cache lines."""
+"""The size of a part is a multiple of this: 256 bytes fill vector registers and cache lines."""
 
 MOST_PARTS = 8
-"""More take long to compile, and are not faster."""
+"""The largest number of parts. More are slow to compile and run no faster."""
 
 
 def in_parts(
     f: Callable[[jax.Array], jax.Array], g: Callable[[jax.Array], jax.Array], x: jax.Array
 ) -> jax.Array:
-    """``g(f(x))`` of functions that treat examples alike, ``f`` a part of the batch at a time.
+    """Returns ``g(f(x))``, applying ``f`` to one part of the batch at a time.
 
     Args:
-      f: maps (batch, ...) to (batch, features).
-      g: maps (batch, features) to (batch, outputs).
-      x: (batch, ...). Cut only where there are equal parts of the right size.
+      f: maps (batch, ...) to (batch, features), each example independently.
+      g: maps (batch, features) to (batch, outputs), each example independently.
+      x: (batch, ...). It is split only if it divides into equal parts of a suitable size.
+
+    Returns:
+      (batch, outputs).
     """
-    parts = count(x.shape[0])
+    parts = count_parts(x.shape[0])
     if parts == 1:
         return g(f(x))
-    # Every so many examples, so that each part of a batch spread over devices is spread alike.
+    # A part takes every n-th example, so that if the batch is sharded over devices, each part is
+    # sharded evenly too.
     rows = x.reshape(-1, parts, *x.shape[1:])
-    # With the batch last, as convolutions leave it and dense layers take it: nothing is transposed.
+    # With the batch last, the layout of convolutions and dense layers, nothing is transposed.
     features = jnp.concatenate([f(rows[:, part]).T for part in range(parts)], axis=1).T
-    # These lie part after part. It is the outputs, which are fewer, that are put in order.
+    # The features are in the order of parts. Reordering the outputs, which are fewer, is cheaper.
     outputs = g(features)
     return outputs.reshape(parts, len(rows), -1).swapaxes(0, 1).reshape(outputs.shape)
 
 
-def count(batch: Any) -> int:
-    """How many parts a batch is cut into; one of no size yet, in an export, is not cut."""
+def count_parts(batch: Any) -> int:
+    """The number of parts of a batch of that size; 1 for a symbolic size, as in an export."""
     if not isinstance(batch, int):
         return 1
-    wanted = (parts for parts in range(MOST_PARTS, 1, -1) if batch % (parts * MULTIPLE) == 0)
-    return next(wanted, 1)
+    possible = (parts for parts in range(MOST_PARTS, 1, -1) if batch % (parts * MULTIPLE) == 0)
+    return next(possible, 1)

@@ -1,1 +1,1 @@
-"""Layers that run a recurrent cell over time."""
+"""The recurrent layer, which runs a cell over time, and the loops that it compiles to."""

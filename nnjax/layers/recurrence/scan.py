@@ -1,4 +1,4 @@
-"""A recurrent cell over all time steps."""
+"""The scan of a recurrent cell over all time steps."""
 
 from typing import Any
 
@@ -7,11 +7,14 @@ import jax.numpy as jnp
 
 from nnjax.layers.cells import Carry, Cell, Weights
 from nnjax.layers.cells.weights import is_ids
-from nnjax.layers.recurrence.gated_scan import Order, gated_scan
+from nnjax.layers.recurrence.gated_scan import LoopOptions, gated_scan
 
 MOST_ONE_HOT = 128
-"""Words up to which ids become one-hot vectors: their products, forwards and for the gradient, then
-take less than rows that are taken and added up one by one."""
+"""The largest vocabulary whose ids are expanded to one-hot vectors.
+
+Up to this size, the products with one-hot vectors, forwards and for the gradient, are faster than
+taking rows and adding up their gradients one by one.
+"""
 
 
 def scan(
@@ -22,50 +25,51 @@ def scan(
     *,
     lengths: jax.Array | None = None,
     reverse: bool = False,
-    kept: jax.Array | None = None,
+    state_mask: jax.Array | None = None,
     remat: bool = False,
     unroll: int = 1,
 ) -> tuple[jax.Array, Carry]:
-    """Advances a cell through time.
+    """Runs a cell over all time steps.
 
     Args:
-      cell: of which the pure functions ``gates``, ``project``, ``advance`` and ``output`` are used.
-      weights: of the cell.
+      cell: only its pure methods are called: ``gates``, ``project``, ``advance`` and ``output``.
+      weights: the parameters of the cell.
       x: (time, inputs, batch), or int ids (time, batch).
-      carry: the state before.
-      lengths: int (batch,): steps from there on leave the state alone and put out zeros.
+      carry: the state before the first step.
+      lengths: int (batch,): from there on a sequence keeps its state and outputs zeros.
       reverse: whether to start at the end; with ``lengths``, at the end of each sequence.
-      kept: factors (batch, units) on the state, as ``cell.advance`` takes them.
-      remat: whether to compute the inside of a step again for the gradient instead of keeping it.
-      unroll: steps in one turn of the compiled loop.
+      state_mask: factors (batch, units) on the state, for ``cell.advance``.
+      remat: whether the backward pass recomputes the inside of each step instead of storing it.
+      unroll: time steps in one iteration of the compiled loop.
 
     Returns:
       Outputs (time, features, batch), and the state after each sequence's last step.
     """
     gates = cell.gates()
-    # A single step, as in generation, gains nothing from other layouts, and would wait for them.
+    # A single step, as in generation, gains nothing from another layout and would pay for the
+    # transposition.
     if gates is None or remat or len(x) == 1:
-        return _scan_any(cell, weights, x, carry, lengths, reverse, kept, remat, unroll)
+        return _scan_any(cell, weights, x, carry, lengths, reverse, state_mask, remat, unroll)
     result: Any = gated_scan(
         gates,
-        Order(reverse, unroll),
+        LoopOptions(reverse, unroll),
         weights,
         _one_hot(x, weights["kernel"]) if is_ids(x) else x,
         _transposed(carry),
         lengths,
-        None if kept is None else kept.T,
+        None if state_mask is None else state_mask.T,
     )
     outputs, after = result
     return outputs, _transposed(after)
 
 
-def _scan_any(cell: Any, weights, x, carry, lengths, reverse, kept, remat: bool, unroll: int):
-    """Any cell, by its own equations; the gradient is left to JAX."""
+def _scan_any(cell: Any, weights, x, carry, lengths, reverse, state_mask, remat: bool, unroll: int):
+    """Scans any cell by its ``advance``; JAX differentiates it."""
     projected = cell.project(weights, x if is_ids(x) else jnp.swapaxes(x, 1, 2))
 
     def step(carry, inputs):
         projected, time = inputs
-        after = cell.advance(weights, carry, projected, kept)
+        after = cell.advance(weights, carry, projected, state_mask)
         if lengths is None:
             return after, cell.output(after)
         inside = (time < lengths)[:, None]
@@ -80,7 +84,7 @@ def _scan_any(cell: Any, weights, x, carry, lengths, reverse, kept, remat: bool,
 
 
 def _one_hot(ids: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Vectors (time, words, batch) for ids (time, batch), which stay ids where words are many."""
+    """One-hot vectors (time, words, batch) of ids (time, batch); the ids if the words are many."""
     words = len(kernel)
     if words > MOST_ONE_HOT:
         return ids

@@ -1,1 +1,1 @@
-"""Models made of dense layers."""
+"""Models of dense layers."""

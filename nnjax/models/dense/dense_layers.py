@@ -1,4 +1,4 @@
-"""Dense layers one after another: the whole of a perceptron, the end of a convolutional net."""
+"""A stack of dense layers: a whole perceptron, or the end of a convolutional network."""
 
 from collections.abc import Callable
 
@@ -19,22 +19,22 @@ def dense_layers(
     init_scale: float,
     train: bool,
 ) -> Callable[[jax.Array], jax.Array]:
-    """Makes layers "hidden1", "hidden2" ..., each with activation and dropout, and "output".
+    """Returns a function that applies layers "hidden1", "hidden2", ... and "output".
 
-    To be called by a module, whose layers they become. They work on (features, batch), the layout
-    that is fastest on a CPU; what comes in is transposed as a part of the first product.
+    Called inside a compact module, whose layers they become. They compute on (features, batch), the
+    layout that is fastest on a CPU; the first product also transposes the input.
 
     Args:
       hidden: widths of the hidden layers.
       outputs: width of the last layer; None is 1.
-      activation: of the hidden layers.
-      dropout: rate after each hidden layer.
+      activation: activation of the hidden layers.
+      dropout: rate after each hidden layer; may be traced.
       kernel_init: initialiser of the kernels.
-      init_scale: factor on the initial kernels.
-      train: whether to drop elements.
+      init_scale: factor on the initial kernels; may be traced.
+      train: whether to apply dropout.
 
     Returns:
-      Maps (batch, inputs) to (batch, outputs), before any activation of the last layer.
+      A function from (batch, inputs) to (batch, outputs), without an activation of the last layer.
     """
     options = {"kernel_init": kernel_init, "init_scale": init_scale, "layout": "CN"}
     layers = [
@@ -49,7 +49,8 @@ def dense_layers(
             x = drop(activations.by_name(activation, axis=0)(layer(x)), train=train)
         outputs = last(x)
         if jax.default_backend() == "cpu":
-            # Else XLA multiplies by the gradient transposed back, for which it has no fast product.
+            # Without the barrier, XLA would transpose the gradient back before the product, and it
+            # has no fast product for that.
             outputs = jax.lax.optimization_barrier(outputs)
         return outputs.T
 

@@ -10,18 +10,28 @@ from nnjax.traced import check_number, check_numbers
 
 
 class MLP(nn.Module):
-    """Dense layers with an activation after each: a_l = f(a_{l-1} W_l + b_l), a_0 the input.
+    """The multi-layer perceptron: a_l = f(a_{l-1} W_l + b_l), where a_0 is the input.
 
     784-30-10 has 784 * 30 + 30 + 30 * 10 + 10 = 23,860 parameters.
 
     Attributes:
       features: widths of the hidden layers; empty for a linear model.
       outputs: width of the last layer; None takes the number of classes or targets from the data.
-      activation: of the hidden layers.
-      output_activation: of the last layer; "identity" with a cross-entropy, which takes logits.
+      activation: activation of the hidden layers.
+      output_activation: activation of the last layer; leave it at "identity" for a cross-entropy,
+        which takes logits.
       dropout: rate after each hidden layer; may be traced.
-      kernel_init: initialiser of the W.
+      kernel_init: initialiser of each W.
       init_scale: factor on the initial W; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.models import MLP
+      >>> images = jnp.ones((2, 28, 28))
+      >>> logits, _ = jax.jit(MLP((30,), outputs=10).init_with_output)(jax.random.key(0), images)
+      >>> logits.shape
+      (2, 10)
     """
 
     features: tuple[int, ...] = (30,)
@@ -40,7 +50,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """Maps (batch, ...) to (batch, outputs); the axes after the first are flattened."""
+        """Maps (batch, ...) to (batch, outputs), after flattening each example."""
         layers = dense_layers(
             hidden=self.features,
             outputs=self.outputs,

@@ -9,15 +9,22 @@ from nnjax.layers.neuron import Neuron
 
 
 class SingleNeuron(nn.Module):
-    """f(w . x + b): inputs + 1 parameters, a straight line as decision boundary.
+    """One neuron, f(w . x + b): inputs + 1 parameters and a linear decision boundary.
 
-    With a cross-entropy or the perceptron loss leave ``activation`` at "identity": these losses
+    With a cross-entropy or the perceptron loss, leave ``activation`` at "identity": these losses
     apply the sigmoid or the threshold themselves.
 
     Attributes:
       activation: f.
       weights_init: initialiser of w.
       init_scale: factor on the initial w; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.models import SingleNeuron
+      >>> jax.jit(SingleNeuron().init_with_output)(jax.random.key(0), jnp.ones((2, 3)))[0].shape
+      (2, 1)
     """
 
     activation: activations.Activation = "identity"

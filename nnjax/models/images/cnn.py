@@ -16,7 +16,7 @@ from nnjax.layers.images.pooling import max_pool
 from nnjax.models.dense.dense_layers import dense_layers
 from nnjax.traced import check_number, check_numbers
 
-ACTIVATIONS_THAT_NEVER_FALL = (
+NON_DECREASING_ACTIVATIONS = (
     "identity",
     "threshold",
     "sigmoid",
@@ -27,15 +27,15 @@ ACTIVATIONS_THAT_NEVER_FALL = (
     "selu",
     "softplus",
 )
-"""Activations f with max f(x) = f(max x)."""
+"""Non-decreasing activations f, for which max f(x) = f(max x)."""
 
 
 class CNN(nn.Module):
-    """Blocks of convolution, activation and max pooling; then dense layers (LeCun et al. 1998).
+    """Blocks of convolution, activation and max pooling, then dense layers (LeCun et al. 1998).
 
-    Block i is ``convolutions`` times (convolution with ``features[i]`` kernels, activation), then
-    2x2 max pooling and dropout. With ``skip``, a block whose input has the shape of its output
-    adds its input to its output before pooling.
+    Block i repeats (convolution with ``features[i]`` kernels, activation) ``convolutions`` times;
+    then come 2x2 max pooling and dropout. With ``skip``, a block whose input has the shape of its
+    output adds its input to its output before pooling.
 
     On 28x28 grey images and 10 classes: one block of 20 5x5 kernels and 100 hidden neurons have
     289,630 parameters; blocks of 20 5x5 and 40 3x3 kernels 108,870.
@@ -45,17 +45,26 @@ class CNN(nn.Module):
       kernel_sizes: height and width of the kernels in each block; one number serves all blocks.
       convolutions: convolutions in a block.
       padding: "VALID" shrinks images by the kernel size - 1, "SAME" keeps their size.
-      skip: add the input of a block to its output, where their shapes agree.
+      skip: whether to add the input of a block to its output if their shapes agree.
       hidden: widths of the dense layers before the last.
       outputs: width of the last layer; None takes the number of classes from the data.
-      activation: after each convolution.
-      hidden_activation: after each hidden dense layer.
-      output_activation: of the last layer. Leave "identity" with a cross-entropy, which takes
-        logits.
+      activation: activation after each convolution.
+      hidden_activation: activation after each hidden dense layer.
+      output_activation: activation of the last layer; leave it at "identity" for a cross-entropy,
+        which takes logits.
       dropout: rate after each pooling; may be traced.
       hidden_dropout: rate after each hidden dense layer; may be traced.
       kernel_init: initialiser of the kernels.
       init_scale: factor on the initial kernels; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.models import CNN
+      >>> model = CNN(features=(4,), kernel_sizes=(3,), hidden=(), outputs=10)
+      >>> logits, _ = jax.jit(model.init_with_output)(jax.random.key(0), jnp.ones((2, 8, 8)))
+      >>> logits.shape
+      (2, 10)
     """
 
     features: tuple[int, ...] = (20, 40)
@@ -91,8 +100,8 @@ class CNN(nn.Module):
           (batch, outputs).
 
         Raises:
-          UserError: the inputs are no images, a kernel or a pooling window is larger than what it
-            is applied to, or there are not as many kernel sizes as blocks.
+          UserError: the inputs are not images, a kernel or a pooling window is larger than its
+            input, or the number of kernel sizes is neither 1 nor the number of blocks.
         """
         if x.ndim == 3:
             x = x[..., None]
@@ -101,7 +110,7 @@ class CNN(nn.Module):
                 "a convolutional network takes images (height, width[, channels]), "
                 f"not examples of shape {x.shape[1:]}"
             )
-        # The batch-minor layout stays inside: parameters and outputs do not depend on it.
+        # Internal: parameters and outputs do not depend on the layout.
         layout: Layout = "CHWN" if fastest_formulation() == "patches" else "NHWC"
         blocks = [
             self._block(index + 1, features, size, layout, train)
@@ -128,7 +137,7 @@ class CNN(nn.Module):
         def outputs(features: jax.Array) -> jax.Array:
             return activations.by_name(self.output_activation)(dense(features))
 
-        # Without gradients to come little is written, and parts would only cost.
+        # Evaluation stores no intermediate results for gradients, so parts would only add overhead.
         if layout == "NHWC" or not train:
             return outputs(features(x))
         return in_parts(features, outputs, x)
@@ -146,9 +155,10 @@ class CNN(nn.Module):
     def _block(
         self, number: int, features: int, size: int, layout: Layout, train: bool
     ) -> Callable[[jax.Array], jax.Array]:
-        """Makes a block: convolutions with their activations, the skip, pooling, and dropout."""
-        # Pooling first gives the same numbers, and leaves a quarter of them to bias and activation.
-        pool_first = not self.skip and self.activation in ACTIVATIONS_THAT_NEVER_FALL
+        """A function that applies convolutions, activations, the skip, pooling and dropout."""
+        # Pooling before the activation gives the same numbers, and leaves a quarter of the elements
+        # to bias and activation.
+        pool_first = not self.skip and self.activation in NON_DECREASING_ACTIVATIONS
         last = self.convolutions - 1
         convolutions = [
             Conv(

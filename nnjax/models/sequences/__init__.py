@@ -1,1 +1,1 @@
-"""Models for sequences: classifiers, taggers, language models, encoder-decoders."""
+"""Models of sequences: classifiers, taggers, language models, encoder-decoders."""

@@ -1,4 +1,4 @@
-"""Words for an image: one to many."""
+"""Image captioning: from an image to a sequence of words (one to many)."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,20 +22,28 @@ from nnjax.models.sequences.sequence_inputs import (
 
 
 class Captioner(nn.Module):
-    """A recurrent network that starts with what another network sees, and writes.
+    """A recurrent decoder whose initial state is computed from an image (Vinyals et al. 2015).
 
-    v = network(image); h_0 = tanh(v W_0 + b_0)
+    v = encoder(image); h_0 = tanh(v W_0 + b_0)
     h_t = cell(h_{t-1}, w_t); p_t = softmax(h_t W + b)
 
-    A recurrent decoder writes the caption, as in Vinyals et al. (2015); the image is the state in
-    which it starts.
-
     Attributes:
-      encoder: the network that makes vectors of images; its ``outputs`` are their width.
-      decoder: the recurrent layers. What they return and the words they read are set here.
+      encoder: the network that maps images to vectors, whose width is its ``outputs``.
+      decoder: the recurrent layers. This model sets their ``vocabulary`` and ``return_sequences``.
       target_vocabulary: number of words of the captions; None takes it from the data.
-      embedding: width of the words' vectors; None for one-hot vectors.
-      dropout: rate on the images' vectors and on the decoder's outputs; may be traced.
+      embedding: width of the word vectors; None is one-hot vectors.
+      dropout: rate on the image vectors and on the decoder's outputs; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import GRUCell, Recurrent
+      >>> from nnjax.models import CNN, Captioner
+      >>> encoder = CNN((2,), (3,), hidden=(), outputs=4)
+      >>> model = Captioner(encoder, Recurrent(GRUCell(5)), target_vocabulary=7)
+      >>> inputs = {"source": jnp.ones((2, 8, 8)), "target": jnp.array([[0, 3, -1], [0, 5, 6]])}
+      >>> jax.jit(model.init_with_output)(jax.random.key(0), inputs)[0].shape
+      (2, 3, 7)
     """
 
     encoder: CNN = dataclasses.field(
@@ -67,30 +75,30 @@ class Captioner(nn.Module):
         self.output = Dense(words)
 
     def __call__(self, inputs: Mapping[str, jax.Array], *, train: bool = False) -> jax.Array:
-        """Predicts each word of the captions from the image and the words before.
+        """Predicts each word of the captions from the image and the earlier words.
 
         Args:
           inputs: ``source``, images (batch, height, width[, channels]), and ``target``, ids
-            (batch, time) that begin with the start of a sentence and are negative after its end.
-          train: whether to drop units.
+            (batch, time) that begin with the start token and are negative after the end.
+          train: whether to apply dropout.
 
         Returns:
           Logits (batch, time, target vocabulary).
         """
-        carry = self._first(inputs["source"], train)
+        carry = self._initial_state(inputs["source"], train)
         outputs, _ = self.decoding(self._vectors(inputs["target"]), carry=carry, train=train)
         return self.output(self.drop(outputs, train=train))
 
     def start(self, source: jax.Array, length: int = 0) -> Any:
-        """The decoder's state after seeing the images, for captions of any ``length``."""
+        """The decoder's initial state for the images; ``length`` does not matter."""
         del length
-        return self._first(source, train=False)
+        return self._initial_state(source, train=False)
 
     def advance(self, carry: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
         """Reads one word of each caption, ids (batch,).
 
         Returns:
-          The state after, and the logits (batch, target vocabulary) of the next words.
+          The next state, and the logits (batch, target vocabulary) of the next words.
         """
         outputs, carry = self.decoding(self._vectors(tokens[:, None]), carry=carry)
         return carry, self.output(outputs[:, 0])
@@ -98,7 +106,7 @@ class Captioner(nn.Module):
     def _vectors(self, tokens: jax.Array) -> jax.Array:
         return tokens if self.embed is None else self.embed(tokens)
 
-    def _first(self, images: jax.Array, train: bool) -> Any:
+    def _initial_state(self, images: jax.Array, train: bool) -> Any:
         vectors = self.drop(self.encoder(images, train=train), train=train)
         like = self.decoding.init_carry(images.shape[0], parameters.dtype_of(self))
         return self.initial(vectors, like)

@@ -1,4 +1,4 @@
-"""Recurrent classification of whole sequences: many to one."""
+"""The recurrent classifier of whole sequences (many to one)."""
 
 import dataclasses
 from typing import Any, Literal
@@ -10,27 +10,46 @@ import jax.numpy as jnp
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.recurrence.recurrent import Recurrent
-from nnjax.models.sequences.recurrent_outputs import recurrent_outputs
-from nnjax.models.sequences.sequence_inputs import Steps, check_options, read_sequence
+from nnjax.models.sequences.sequence_inputs import (
+    Steps,
+    check_options,
+    read_sequence,
+    recurrent_outputs,
+)
 
 Pooling = Literal["last", "mean", "max"]
 
 
 class SequenceClassifier(nn.Module):
-    """h_t = cell(h_{t-1}, x_t); y = pool(h_1 ... h_T) W + b, T being the sequence's own length.
+    """Classifies sequences with recurrent layers.
+
+    h_t = cell(h_{t-1}, x_t); y = pool(h_1 ... h_T) W + b, where T is the sequence's own length
 
     Reads ids, vectors or images; see
-    :func:`~nnjax.models.sequences.sequence_inputs.read_sequence`. Padding has no influence.
+    :func:`~nnjax.models.sequences.sequence_inputs.read_sequence`. Padding does not affect the
+    result.
 
     Attributes:
-      recurrent: the recurrent layers. What they return and the words they read are set here.
-      vocabulary: number of words, where the inputs are ids; None takes it from the data.
-      embedding: width of the words' vectors; None for one-hot vectors.
+      recurrent: the recurrent layers. This model sets their ``vocabulary`` and
+        ``return_sequences``.
+      vocabulary: number of words if the inputs are ids; None takes it from the data.
+      embedding: width of the word vectors; None is one-hot vectors.
       outputs: width of the last layer; None takes the number of classes from the data.
-      pooling: what is classified of the outputs: the last ones, where each direction ends; their
-        mean; or the largest of each feature.
-      steps: how images are read: by rows, or pixel by pixel.
-      dropout: rate on the words' vectors and before the last layer; may be traced.
+      pooling: how the outputs of all steps become one vector: "last" takes each direction's last
+        output, "mean" the mean and "max" the maximum of each feature.
+      steps: whether an image is read by "rows" or by "pixels".
+      dropout: rate on the word vectors and before the last layer; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import GRUCell, Recurrent
+      >>> from nnjax.models import SequenceClassifier
+      >>> model = SequenceClassifier(Recurrent(GRUCell(5)), vocabulary=9, outputs=2)
+      >>> ids = jnp.array([[4, 8, 2], [3, 1, -1]])
+      >>> logits, _ = jax.jit(model.init_with_output)(jax.random.key(0), ids)
+      >>> logits.shape
+      (2, 2)
     """
 
     recurrent: Recurrent = dataclasses.field(default_factory=Recurrent)
@@ -72,15 +91,21 @@ class SequenceClassifier(nn.Module):
 
 
 def pool(outputs: jax.Array, lengths: jax.Array | None, pooling: Literal["mean", "max"]):
-    """The mean or maximum over the steps before each end; zeros where there are none.
+    """The mean or maximum over the valid steps of each sequence; zeros if its length is 0.
 
     Args:
       outputs: (batch, time, features).
-      lengths: (batch,), or None for full length.
-      pooling: which of them.
+      lengths: (batch,); None is the full length.
+      pooling: "mean" or "max".
 
     Returns:
       (batch, features).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.models.sequences.sequence_classifier import pool
+      >>> pool(jnp.array([[[1.0], [3.0], [9.0]]]), jnp.array([2]), "mean")
+      Array([[2.]], dtype=float32)
     """
     if lengths is None:
         lengths = jnp.full(outputs.shape[:1], outputs.shape[1])

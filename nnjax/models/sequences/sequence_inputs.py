@@ -1,4 +1,4 @@
-"""What models of sequences share: checks of their options, reading inputs, initial states."""
+"""Parts that models of sequences share: checks, reading of inputs, and common layers."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ import jax.numpy as jnp
 
 from nnjax.errors import UserError
 from nnjax.layers.dense import Dense
+from nnjax.layers.dropout import Dropout
+from nnjax.layers.embedding import Embedding
 from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.traced import check_number
 
 Steps = Literal["rows", "pixels"]
-"""Images as sequences: a step is a row of pixels, or a single one."""
+"""How an image is read as a sequence: each step is a row of pixels, or a single pixel."""
 
 
 def check_options(
@@ -25,7 +27,7 @@ def check_options(
     outputs: int | None = None,
     dropout: float = 0.0,
 ) -> None:
-    """Refuses sizes below 1, and a dropout rate below 0 or not below 1; None and traced ones pass.
+    """Checks that sizes are at least 1 and the dropout rate is in [0, 1); None and arrays pass.
 
     Raises:
       UserError: an option is out of range.
@@ -38,11 +40,11 @@ def check_options(
 
 
 def check_forward(writer: str, recurrent: Recurrent) -> None:
-    """Refuses to predict words from what comes after them.
+    """Checks that a model does not predict words from later words.
 
     Args:
-      writer: names what predicts in the message, as in "decoder".
-      recurrent: its layers.
+      writer: names the layers in the message, as in "decoder".
+      recurrent: the layers.
 
     Raises:
       UserError: the layers do not run forwards.
@@ -55,12 +57,12 @@ def check_forward(writer: str, recurrent: Recurrent) -> None:
 
 
 def check_tied(owner: str, recurrent: Recurrent, embedding: int | None) -> None:
-    """Refuses to share a table between an embedding and a last layer of another width.
+    """Checks that an embedding and the last layer can share a table, which needs equal widths.
 
     Args:
-      owner: names whose features they are in the message, as in "decoder".
+      owner: names the layers in the message, as in "decoder".
       recurrent: the layers whose outputs the last layer reads.
-      embedding: width of the words' vectors; None for one-hot vectors.
+      embedding: width of the word vectors; None is one-hot vectors.
 
     Raises:
       UserError: the widths differ.
@@ -74,21 +76,22 @@ def check_tied(owner: str, recurrent: Recurrent, embedding: int | None) -> None:
 
 
 def lengths_of(ids: jax.Array) -> jax.Array:
-    """The lengths (batch,) of sequences of ids (batch, time), padded after their ends."""
+    """The lengths (batch,) of sequences of ids (batch, time), which are negative in the padding."""
     return jnp.sum(ids >= 0, axis=1, dtype=jnp.int32)
 
 
 def read_sequence(inputs: Any, steps: Steps = "rows") -> tuple[jax.Array, jax.Array | None]:
-    """Finds the sequence and its lengths in what a model of sequences takes.
+    """Returns the sequence and the lengths in the inputs of a model of sequences.
 
     Args:
-      inputs: int ids (batch, time), negative after the end; or floats (batch, time, features), all
-        of full length; or a mapping with ``sequence`` and maybe ``lengths`` (batch,); or images
-        (batch, rows, columns[, channels]).
+      inputs: int ids (batch, time), negative after the end; floats (batch, time, features), all of
+        full length; images (batch, rows, columns[, channels]); or a mapping with one of these as
+        ``sequence`` and optionally ``lengths`` (batch,).
       steps: how images are read.
 
     Returns:
-      Ids (batch, time) or floats (batch, time, features); int (batch,), or None for full length.
+      Ids (batch, time) or floats (batch, time, features); and int lengths (batch,), or None for
+      full length.
 
     Raises:
       UserError: the inputs are none of these.
@@ -97,7 +100,7 @@ def read_sequence(inputs: Any, steps: Steps = "rows") -> tuple[jax.Array, jax.Ar
     x = inputs["sequence"] if isinstance(inputs, Mapping) else inputs
     if jnp.issubdtype(x.dtype, jnp.integer):
         if x.ndim != 2:
-            raise UserError(f"ids come as (batch, time), not with the shape {x.shape}")
+            raise UserError(f"a batch of ids has the shape (batch, time), not {x.shape}")
         return x, lengths_of(x) if lengths is None else lengths
     if x.ndim not in (3, 4):
         raise UserError(
@@ -111,25 +114,77 @@ def read_sequence(inputs: Any, steps: Steps = "rows") -> tuple[jax.Array, jax.Ar
 
 
 def known_size(what: str, size: int | None) -> int:
-    """The size of a vocabulary.
+    """Returns the size of a vocabulary.
+
+    Args:
+      what: the field of the model, for the message.
+      size: its value.
 
     Raises:
-      UserError: it is None, because no data filled it in.
+      UserError: it is None, because no data has set it.
     """
     if size is None:
         raise UserError(f"the {what} of the model is not set; give its number of words")
     return size
 
 
-class InitialState(nn.Module):
-    """The state in which a recurrence starts, of a vector: s_0 = tanh(x W + b).
+def recurrent_outputs(
+    module: nn.Module,
+    recurrent: Recurrent,
+    x: jax.Array,
+    lengths: jax.Array | None,
+    *,
+    vocabulary: int | None,
+    embedding: int | None,
+    dropout: float,
+    return_sequences: bool,
+    train: bool,
+) -> jax.Array:
+    """The outputs of recurrent layers, "recurrence", after an optional embedding, "embed".
 
-    Bahdanau et al. (2015) start a decoder so.
+    Called inside a compact module, whose layers they become.
+
+    Args:
+      module: the module that calls.
+      recurrent: the recurrent layers.
+      x: ids (batch, time) or floats (batch, time, features).
+      lengths: (batch,); None is the full length.
+      vocabulary: number of words if the inputs are ids.
+      embedding: width of the word vectors; None is one-hot vectors.
+      dropout: rate on the word vectors; may be traced.
+      return_sequences: whether to return the outputs of all steps or only the last.
+      train: whether to apply dropout.
+
+    Returns:
+      (batch, time, features) or (batch, features).
+
+    Raises:
+      UserError: the inputs are ids and the vocabulary is None.
+    """
+    words = None
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        words = known_size("vocabulary", vocabulary)
+        if embedding is not None:
+            x = Embedding(words, embedding, name="embed")(x)
+            x, words = Dropout(dropout)(x, train=train), None
+    layers = recurrent.clone(
+        vocabulary=words,
+        return_sequences=return_sequences,
+        parent=module,
+        name="recurrence",
+    )
+    return layers(x, lengths=lengths, train=train)[0]
+
+
+class InitialState(nn.Module):
+    """The initial state of a recurrence, computed from a vector (Bahdanau et al. 2015).
+
+    s_0 = tanh(x W + b)
     """
 
     @nn.compact
     def __call__(self, x: jax.Array, like: Any) -> Any:
-        """Maps x (batch, features) to arrays of the tree and shapes of ``like``."""
+        """Maps x (batch, features) to a pytree with the structure and shapes of ``like``."""
         leaves, tree = jax.tree.flatten(like)
         widths = [leaf.shape[-1] for leaf in leaves]
         y = jnp.tanh(Dense(sum(widths), name="dense")(x))

@@ -1,4 +1,4 @@
-"""Recurrent tagging: a class for every step, many to many, aligned."""
+"""The recurrent tagger, which predicts a class for every step (aligned many to many)."""
 
 import dataclasses
 from typing import Any
@@ -9,23 +9,41 @@ import jax
 from nnjax.layers.dense import Dense
 from nnjax.layers.dropout import Dropout
 from nnjax.layers.recurrence.recurrent import Recurrent
-from nnjax.models.sequences.recurrent_outputs import recurrent_outputs
-from nnjax.models.sequences.sequence_inputs import Steps, check_options, read_sequence
+from nnjax.models.sequences.sequence_inputs import (
+    Steps,
+    check_options,
+    read_sequence,
+    recurrent_outputs,
+)
 
 
 class SequenceTagger(nn.Module):
-    """h_t = cell(h_{t-1}, x_t); y_t = h_t W + b for every step.
+    """Predicts a class for every step of a sequence with recurrent layers.
 
-    Reads what a :class:`~nnjax.models.SequenceClassifier` reads. Bidirectional layers see the whole
-    sequence at every step (Graves and Schmidhuber 2005). What padding holds changes nothing.
+    h_t = cell(h_{t-1}, x_t); y_t = h_t W + b
+
+    Takes the same inputs as :class:`~nnjax.models.SequenceClassifier`. Bidirectional layers see the
+    whole sequence at every step (Graves and Schmidhuber 2005). Padding does not affect the result.
 
     Attributes:
-      recurrent: the recurrent layers. What they return and the words they read are set here.
-      vocabulary: number of words, where the inputs are ids; None takes it from the data.
-      embedding: width of the words' vectors; None for one-hot vectors.
+      recurrent: the recurrent layers. This model sets their ``vocabulary`` and
+        ``return_sequences``.
+      vocabulary: number of words if the inputs are ids; None takes it from the data.
+      embedding: width of the word vectors; None is one-hot vectors.
       outputs: width of the last layer; None takes the number of classes from the data.
-      steps: how images are read: by rows, or pixel by pixel.
-      dropout: rate on the words' vectors and before the last layer; may be traced.
+      steps: whether an image is read by "rows" or by "pixels".
+      dropout: rate on the word vectors and before the last layer; may be traced.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nnjax.layers import GRUCell, Recurrent
+      >>> from nnjax.models import SequenceTagger
+      >>> model = SequenceTagger(Recurrent(GRUCell(5)), vocabulary=9, outputs=4)
+      >>> ids = jnp.array([[4, 8, 2], [3, 1, -1]])
+      >>> logits, _ = jax.jit(model.init_with_output)(jax.random.key(0), ids)
+      >>> logits.shape
+      (2, 3, 4)
     """
 
     recurrent: Recurrent = dataclasses.field(default_factory=Recurrent)
@@ -46,7 +64,7 @@ class SequenceTagger(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Any, *, train: bool = False) -> jax.Array:
-        """Maps sequences to (batch, time, outputs); past a sequence's end these mean nothing."""
+        """Maps sequences to (batch, time, outputs); outputs past a sequence's end are undefined."""
         x, lengths = read_sequence(inputs, self.steps)
         outputs = recurrent_outputs(
             self,

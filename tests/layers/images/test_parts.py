@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnjax.layers.images.parts import count, in_parts
+from nnjax.layers.images.parts import count_parts, in_parts
 from nnjax.models import CNN
 
 
@@ -26,7 +26,7 @@ def test_in_parts_is_as_the_whole(batch, parts):
     x = jnp.arange(3.0 * batch).reshape(batch, 3)
     np.testing.assert_array_equal(in_parts(f, g, x), g(f(x)))
     assert sizes == [batch // parts] * parts + [batch] * 3
-    assert count(batch) == parts
+    assert count_parts(batch) == parts
 
 
 def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():

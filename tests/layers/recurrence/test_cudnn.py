@@ -36,7 +36,7 @@ def reference(monkeypatch):
         return rnn.lstm_ref(x, h, c, *parts, lengths, inputs, units, layers, dropout, both)
 
     monkeypatch.setattr(rnn, "lstm", lstm)
-    monkeypatch.setattr(cudnn, "usable", lambda cell, dtype: True)
+    monkeypatch.setattr(cudnn, "is_usable", lambda cell, dtype: True)
 
 
 @pytest.mark.parametrize("with_lengths", [False, True])

@@ -90,13 +90,13 @@ def test_an_image_does_not_see_the_others_of_its_batch(activation):
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("activation", cnn.ACTIVATIONS_THAT_NEVER_FALL)
+@pytest.mark.parametrize("activation", cnn.NON_DECREASING_ACTIVATIONS)
 def test_pooling_before_the_activation_changes_nothing(monkeypatch, activation):
     model = dataclasses.replace(SMALL, activation=activation)
     x = images(3, 12, 12)
     variables = model.init(jax.random.key(1), x)
     before = jax.jit(model.apply)(variables, x)
-    monkeypatch.setattr(cnn, "ACTIVATIONS_THAT_NEVER_FALL", ())
+    monkeypatch.setattr(cnn, "NON_DECREASING_ACTIVATIONS", ())
     np.testing.assert_allclose(jax.jit(model.apply)(variables, x), before, rtol=1e-5, atol=1e-6)
 
 
