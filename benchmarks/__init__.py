@@ -1,1 +1,1 @@
-"""Benchmarks: nnjax beside its peers, and what a run costs beside its training."""
+"""Benchmarks: the speed of nnjax and of its peers, and what a run costs beside its training."""

@@ -1,4 +1,4 @@
-"""Interleaved timing: every peer trains in turn, so that the machine's noise falls on all."""
+"""Interleaved timing: peers train in turn, so that noise of the machine affects all alike."""
 
 import contextlib
 import statistics
@@ -13,18 +13,18 @@ from benchmarks.workloads import Workload
 
 REFERENCE: PeerName = "torch"
 PAUSE = 0.4
-"""Seconds between two turns: threads that wait by spinning have gone to sleep by then."""
+"""Seconds between two turns, after which threads that wait by spinning are asleep."""
 
 
 @dataclass
 class Timing:
-    """What was measured of one peer on one workload.
+    """The measurements of one peer on one workload.
 
     Attributes:
       first: seconds of the first turn, compilation included.
-      seconds: of every turn after it, in order.
-      loss: on the test split, after all turns.
-      accuracy: likewise.
+      seconds: seconds of each later turn, in order.
+      loss: loss on the test split after all turns.
+      accuracy: accuracy on the test split after all turns.
     """
 
     first: float = 0.0
@@ -35,12 +35,12 @@ class Timing:
 
 @dataclass
 class Whole:
-    """What whole processes of ``nnjax train`` gave.
+    """The measurements of processes of ``nnjax train``.
 
     Attributes:
-      epochs: of each process.
+      epochs: epochs of each process.
       summaries: the ``summary.json`` of each, with ``wall_seconds``.
-      reference: seconds an epoch of the reference, just before each; empty without reference.
+      reference: seconds an epoch of the reference just before each process; empty without one.
     """
 
     epochs: int
@@ -48,11 +48,11 @@ class Whole:
     reference: list[float] = field(default_factory=list)
 
     def median(self, name: str) -> float:
-        """The median of a number of the summaries."""
+        """The median of one number of the summaries."""
         return statistics.median(summary[name] for summary in self.summaries)
 
     def ratio(self, name: str) -> float | None:
-        """Seconds of the reference over those of the summary, the median over the pairs."""
+        """The median of the reference's seconds over the summary's."""
         pairs = zip(self.reference, self.summaries, strict=False)
         ratios = [self.epochs * seconds / summary[name] for seconds, summary in pairs]
         return statistics.median(ratios) if ratios else None
@@ -60,16 +60,16 @@ class Whole:
 
 @dataclass
 class Comparison:
-    """One workload, every peer.
+    """The measurements of all peers on one workload.
 
     Attributes:
-      workload: what was trained.
-      examples: of an epoch.
-      epochs: of a turn.
-      timings: by peer.
-      whole: ``nnjax train`` itself; None where it was not asked for.
-      others: share of the machine that other processes took during the turns; None if unknown.
-      failed: peers that could not be run.
+      workload: the workload.
+      examples: examples of an epoch.
+      epochs: epochs of a turn.
+      timings: the timing of each peer.
+      whole: the timing of ``nnjax train`` itself; None if not requested.
+      others: share of the machine that other processes used during the turns; None if unknown.
+      failed: peers that could not run.
     """
 
     workload: Workload
@@ -81,7 +81,7 @@ class Comparison:
     failed: list[PeerName] = field(default_factory=list)
 
     def ratio(self, peer: PeerName) -> float | None:
-        """Seconds of the reference over the peer's, the median over the rounds."""
+        """The median over the rounds of the reference's seconds over the peer's."""
         if REFERENCE not in self.timings:
             return None
         pairs = zip(self.timings[REFERENCE].seconds, self.timings[peer].seconds, strict=True)
@@ -89,13 +89,13 @@ class Comparison:
 
 
 class Load:
-    """How much of the machine others take while workers are timed."""
+    """The load of other processes while workers are timed."""
 
     def __init__(self):
         self._foreign = self._whole = 0.0
 
     def time(self, worker: Worker, epochs: int) -> float:
-        """Lets a worker train; returns its seconds."""
+        """Returns the seconds that a worker takes to train."""
         before = machine.busy_seconds(), worker.cpu_seconds()
         began = time.perf_counter()
         seconds = worker.train(epochs)
@@ -109,7 +109,7 @@ class Load:
 
     @property
     def share(self) -> float | None:
-        """Others' share of the processors, 0 to 1 (more where not every processor is used)."""
+        """The share of the processors that others used, 0 to 1, or more if not all are in use."""
         return self._foreign / self._whole if self._whole else None
 
 
@@ -122,22 +122,22 @@ def compare(
     train_runs: int = 0,
     images: int | None = None,
 ) -> Comparison:
-    """Times peers on a workload.
+    """Times peers on a workload, in turn.
 
     Args:
-      workload: what to train.
+      workload: the workload to train.
       peers: names of :data:`benchmarks.peers.MODULES`.
       rounds: turns of each peer, after a first one that compiles.
-      epochs: of a turn.
+      epochs: epochs of a turn.
       train_runs: processes of ``nnjax train``, each after a turn of the reference.
-      images: train on the first so many only, for a trial.
+      images: train on this number of images only; None is all.
     """
     result = Comparison(workload, epochs=epochs)
     load = Load()
     with contextlib.ExitStack() as stack:
         workers = _start(workload, peers, images, result, stack)
         for index in range(rounds):
-            # Every peer follows every other one as often as it precedes it.
+            # Alternating the order, each peer follows another as often as it precedes it.
             for worker in workers if index % 2 == 0 else reversed(workers):
                 time.sleep(PAUSE)
                 seconds = load.time(worker, epochs)
@@ -161,7 +161,7 @@ def _start(
     result: Comparison,
     stack: contextlib.ExitStack,
 ) -> list[Worker]:
-    """Starts the workers and has each train once; leaves out, with a word, those that cannot."""
+    """Starts the workers and lets each train once; reports and leaves out those that fail."""
     workers = []
     for peer in peers:
         try:
@@ -180,7 +180,7 @@ def _start(
 def _train_whole(
     workload: Workload, reference: Worker | None, runs: int, images: int | None
 ) -> Whole:
-    """Runs ``nnjax train`` again and again, each time after three turns of the reference."""
+    """Times ``nnjax train`` several times, each time after three turns of the reference."""
     whole = Whole(workload.train_epochs)
     for index in range(runs):
         if reference is not None:

@@ -1,7 +1,7 @@
-"""Characters a second that models write: ``python -m benchmarks.generation``.
+"""Characters a second that models generate: ``python -m benchmarks.generation``.
 
-Sampling at temperature 0.8, the state carried on. PyTorch is the loop that people write: a step of
-the same recurrent net, a softmax, a draw, without gradients.
+Characters are sampled at temperature 0.8. PyTorch runs the usual Python loop: a step of the same
+recurrent network, a softmax, and a draw, without gradients.
 """
 
 import shlex
@@ -32,17 +32,18 @@ MODELS: dict[str, Any] = {
     "LSTM, 2 x 256": LanguageModel(Recurrent(LSTMCell(256), layers=2), vocabulary=VOCABULARY),
     "transformer, 4 x 128": Transformer(layers=4, features=128, vocabulary=VOCABULARY),
 }
+OUTPUT = machine.result_page("generation")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Times the writing of text, compilation apart.
+    """Times the generation of text, without compilation.
 
     Attributes:
       length: characters of each text.
-      texts: how many are written at once.
-      rounds: how often; the median is quoted.
-      threads: processors for everyone; 0 for all there are.
+      texts: numbers of texts that are generated at once.
+      rounds: measurements, of which the table has the median.
+      threads: processors that every library may use; 0 is all.
       output: the Markdown file.
     """
 
@@ -50,11 +51,11 @@ class Options:
     texts: tuple[int, ...] = (1, 16)
     rounds: int = 5
     threads: int = 0
-    output: Path = Path(__file__).parent / "results" / "generation.md"
+    output: Path = OUTPUT
 
 
 def main(options: Options) -> None:
-    """Times every model and writes the report."""
+    """Times every model and writes the page."""
     machine.use_threads(options.threads)
     command = shlex.join(["python", "-m", "benchmarks.generation", *sys.argv[1:]])
     rows = [row(name, texts, options) for name in MODELS for texts in options.texts]
@@ -63,7 +64,7 @@ def main(options: Options) -> None:
 
 
 def row(name: str, texts: int, options: Options) -> list[str]:
-    """Characters a second of one model, by nnjax and, where it has the model, by PyTorch."""
+    """Returns a row: characters a second of one model in nnjax and, if possible, in PyTorch."""
     ours = characters_per_second(nnjax_writer(MODELS[name]), texts, options)
     step = torch_writer(name)
     theirs = None if step is None else characters_per_second(step, texts, options)
@@ -72,7 +73,7 @@ def row(name: str, texts: int, options: Options) -> list[str]:
 
 
 def characters_per_second(write: Callable[[int, int], None], texts: int, options: Options) -> float:
-    """The median over the rounds, after one that compiles."""
+    """Returns the median over the rounds, after one that compiles."""
     seconds = []
     for _ in range(options.rounds + 1):
         began = time.perf_counter()
@@ -82,7 +83,7 @@ def characters_per_second(write: Callable[[int, int], None], texts: int, options
 
 
 def nnjax_writer(model: Any) -> Callable[[int, int], None]:
-    """``(texts, length)`` writes so many texts."""
+    """Returns a function ``(texts, length)`` that generates that number of texts with nnjax."""
     variables = model.init(jax.random.key(0), np.zeros((1, 4), np.int32))
     sampling = Sampling(temperature=TEMPERATURE)
 
@@ -93,7 +94,7 @@ def nnjax_writer(model: Any) -> Callable[[int, int], None]:
 
 
 def torch_writer(name: str) -> Callable[[int, int], None] | None:
-    """The same by PyTorch, for recurrent nets; None for others, and where PyTorch is missing."""
+    """Likewise with PyTorch; None if the model is not recurrent or PyTorch is not installed."""
     if not isinstance(MODELS[name], LanguageModel) or find_spec("torch") is None:
         return None
     import torch

@@ -1,13 +1,15 @@
-"""The machine: what it is, how many processors are used, how busy others keep it."""
+"""The machine: its description, the processors in use, and the load of other processes."""
 
 import os
 import platform
+import re
 import time
 from importlib import metadata
 from pathlib import Path
 
 import nnjax
 
+RESULTS = Path(__file__).parent / "results"
 LIBRARIES = (
     "jax",
     "jaxlib",
@@ -21,7 +23,7 @@ LIBRARIES = (
 
 
 def describe() -> list[str]:
-    """Date, processor, cores and versions, as lines of a Markdown list."""
+    """Returns the date, processor, cores and versions as lines of a Markdown list."""
     return [
         f"- date: {time.strftime('%Y-%m-%d %H:%M')}",
         f"- processor: {processor()}, {cores()} cores used of {os.cpu_count()}",
@@ -30,18 +32,29 @@ def describe() -> list[str]:
     ]
 
 
+def result_page(benchmark: str) -> Path:
+    """The page of a benchmark's results on this processor, as in "results/speed-amd-epyc.md"."""
+    name = re.sub(r"\((r|tm)\)|processor|cpu|@.*", " ", processor().lower())
+    words = re.findall(r"[a-z0-9]+", name) + ["avx512"] * ("avx512f" in _cpuinfo("flags").split())
+    return RESULTS / f"{'-'.join([benchmark, *words])}.md"
+
+
 def processor() -> str:
-    """The model's name."""
+    """The name of the processor's model."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(field: str) -> str:
+    """The first value of a field of ``/proc/cpuinfo``; empty if there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def versions() -> list[str]:
-    """Name and version of nnjax and of each library that is installed."""
+    """The names and versions of nnjax and of each installed library."""
     found = [f"nnjax {nnjax.__version__}"]
     for library in LIBRARIES:
         try:
@@ -52,16 +65,16 @@ def versions() -> list[str]:
 
 
 def cores() -> int:
-    """Processors that this process and those it starts may use."""
+    """The number of processors that this process and its children may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def use_threads(count: int) -> None:
-    """Gives this process, and those it starts, the first ``count`` processors; 0 leaves all.
+    """Limits this process and its children to the first ``count`` processors; 0 allows all.
 
-    Both PyTorch's and XLA's pools take as many threads as they may use processors.
+    The thread pools of PyTorch and XLA have one thread for each processor that they may use.
     """
     if count and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
@@ -69,9 +82,9 @@ def use_threads(count: int) -> None:
 
 
 def busy_seconds() -> float | None:
-    """Processor time since the start, of all processes and of what the host took away.
+    """Processor seconds since boot, of all processes and of time stolen by the host.
 
-    None where the system has no ``/proc``.
+    None if the system has no ``/proc``.
     """
     try:
         first = Path("/proc/stat").read_text().splitlines()[0]

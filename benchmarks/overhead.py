@@ -1,4 +1,4 @@
-"""What evaluation, logging and checkpoints cost a run: ``python -m benchmarks.overhead``."""
+"""The cost of evaluation, logging and checkpoints in a run: ``python -m benchmarks.overhead``."""
 
 import dataclasses
 import io
@@ -19,19 +19,19 @@ from benchmarks.table import percent, report, save, table
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads import Name as WorkloadName
 
-RESULTS = Path(__file__).parent / "results"
+OUTPUT = machine.result_page("overhead")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Runs ``fit`` bare and with all that a run has, in turns.
+    """Times ``fit`` with training alone and with evaluation, logging and checkpoints, in turn.
 
     Attributes:
-      workloads: what to train.
-      epochs: of a run; 0 takes 100 of an MLP and 15 of a convolutional net, as the experiments do.
-      rounds: runs of each kind, after a first one of an epoch that is not counted.
-      threads: processors to use; 0 for all there are.
-      images: train on the first so many only, for a trial of the benchmark.
+      workloads: the workloads to train.
+      epochs: epochs of a run; 0 is 100 for an MLP and 15 for a convolutional net, as in configs/.
+      rounds: runs of each kind, after an uncounted one of one epoch.
+      threads: processors to use; 0 is all.
+      images: train on this number of images only, to try the benchmark; None is all.
       output: the Markdown file.
     """
 
@@ -40,18 +40,18 @@ class Options:
     rounds: int = 3
     threads: int = 0
     images: int | None = None
-    output: Path = RESULTS / "overhead.md"
+    output: Path = OUTPUT
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a run has beside its training.
+    """What a run does besides training.
 
     Attributes:
-      title: its row in the table.
-      evaluate: measure the test split every epoch, and every split at the end.
-      log: write the metrics and show the progress.
-      checkpoint: save the first, the last, and one every 30 seconds.
+      title: the title of its row in the table.
+      evaluate: whether to evaluate the test split every epoch, and every split at the end.
+      log: whether to write metrics and show progress.
+      checkpoint: whether to save the first and last state, and one every 30 seconds.
     """
 
     title: str
@@ -69,11 +69,11 @@ KINDS = (
 
 
 def main(options: Options) -> None:
-    """Measures every workload and writes the report."""
+    """Measures every workload and writes the page."""
     machine.use_threads(options.threads)
     with tempfile.TemporaryDirectory() as cache:
-        # Read when JAX is imported. The uncounted runs fill it, so that the others load what the
-        # first run of a machine compiles.
+        # JAX reads the variables when it is imported. The uncounted runs fill the cache, so that
+        # the counted ones load their programs, as all but the first run on a machine do.
         os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         rows = [row for name in options.workloads for row in measure(name, options)]
@@ -104,12 +104,12 @@ def main(options: Options) -> None:
 
 
 def measure(name: WorkloadName, options: Options) -> list[list[str]]:
-    """The rows of one workload."""
+    """Returns the rows of one workload."""
     from nnjax.distributed.devices import use_threads
 
     workload = WORKLOADS[name]
     experiment = workload.experiment()
-    # Only the first workload of a process has its own number of threads.
+    # JAX fixes the number of threads once a process: the first workload decides.
     use_threads(experiment.training.threads)
     source = dataclasses.replace(experiment.data, train=options.images or experiment.data.train)
     data = source.load()
@@ -118,7 +118,7 @@ def measure(name: WorkloadName, options: Options) -> list[list[str]]:
     for index in range(options.rounds + 1):
         for kind in KINDS:
             time.sleep(0.4)
-            # The first compiles and fills the cache.
+            # The uncounted run compiles and fills the cache.
             summary = run(kind, experiment, data, epochs if index else 1)
             if index:
                 summaries[kind].append(summary)
@@ -139,8 +139,8 @@ def measure(name: WorkloadName, options: Options) -> list[list[str]]:
 
 
 def run(kind: Kind, experiment: Any, data: Any, epochs: int) -> dict[str, Any]:
-    """One run of ``fit``; its summary, with the seconds of everything but training as "other"."""
-    # Imported here: the environment must be set before JAX is.
+    """Returns the summary of one run of ``fit``, with the seconds besides training as "other"."""
+    # Imported here, because the environment must be set before JAX is imported.
     from rich.console import Console
 
     from nnjax.data.dataset import Dataset

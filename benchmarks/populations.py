@@ -1,7 +1,7 @@
-"""Trials at once against one by one: ``python -m benchmarks.populations``.
+"""The time of trials trained at once and one by one: ``python -m benchmarks.populations``.
 
-What a sweep over seeds measures before it begins, in several rounds: an update, with batches drawn
-from the trials' own seeds or shared by all, and an evaluation.
+Repeats the measurement that a sweep over seeds makes before it begins: the time of an update, with
+batches drawn from each trial's own seed or shared by all, and of an evaluation.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tyro
 
+from benchmarks import machine
 from benchmarks.table import ratio, report, save, table
 from nnjax.cli import files
 from nnjax.distributed import devices
@@ -25,32 +26,32 @@ from nnjax.sweeps.population.group import Groups
 from nnjax.sweeps.run.estimate import trials_of
 from nnjax.training.experiment import Experiment
 
-ROOT = Path(__file__).parent
 POPULATIONS = (
     "circles:100",
     "benchmarks/configs/mlp_128.py:32",
     "benchmarks/configs/cnn2.py:8",
     "benchmarks/configs/char_lstm.py:8",
 )
+OUTPUT = machine.result_page("populations")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Times updates of populations.
+    """Times the updates of populations.
 
     Attributes:
       populations: config files or the names of experiments, each with a number of members.
-      rounds: how often each is measured, in turn; the median is quoted.
+      rounds: measurements of each, in turn, of which the table has the median.
       output: the Markdown file.
     """
 
     populations: tuple[str, ...] = POPULATIONS
     rounds: int = 3
-    output: Path = ROOT / "results" / "populations.md"
+    output: Path = OUTPUT
 
 
 def main(options: Options) -> None:
-    """Times every population and writes the report, anew after each so that none is lost."""
+    """Times every population and writes the page after each, in case of an interruption."""
     command = shlex.join(["python", "-m", "benchmarks.populations", *sys.argv[1:]])
     rows: list[list[str]] = []
     for population in options.populations:
@@ -65,18 +66,20 @@ def main(options: Options) -> None:
 
 
 def row(title: str, experiment: Experiment, members: int, shared: bool, rounds: int) -> list[str]:
-    """Milliseconds of an update of one trial: alone, and its share of a population's."""
+    """Returns a row: milliseconds an update of one trial, alone and as a share of a population."""
     training = dataclasses.replace(experiment.training, data_seed=0 if shared else None)
     experiment = dataclasses.replace(experiment, training=training)
     groups, experiments = make_population(experiment, members)
-    found = [
+    rounds_measured = [
         [layout.measure(groups, experiments[:size]) for size in (1, members)] for _ in range(rounds)
     ]
     alone, together = [
-        statistics.median(one[place].seconds_per_update for one in found) for place in (0, 1)
+        statistics.median(measured[index].seconds_per_update for measured in rounds_measured)
+        for index in (0, 1)
     ]
     evaluations = [
-        statistics.median(one[place].evaluation_seconds for one in found) for place in (0, 1)
+        statistics.median(measured[index].evaluation_seconds for measured in rounds_measured)
+        for index in (0, 1)
     ]
     return [
         f"{title}, {members} members",
@@ -89,7 +92,7 @@ def row(title: str, experiment: Experiment, members: int, shared: bool, rounds: 
 
 
 def make_population(experiment: Experiment, members: int) -> tuple[Groups, list[Experiment]]:
-    """The groups of a sweep over seeds, and its trials."""
+    """Returns the groups of a sweep over seeds, and its trials."""
     load_data = SharedData()
     trials = trials_of(Sweep(experiment=experiment, over={"seed": list(range(members))}))
     ((program, _),) = programs(Planner(load_data), trials).values()

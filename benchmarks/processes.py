@@ -1,4 +1,4 @@
-"""Processes whose time is taken: workers that stay alive, and ``nnjax train`` from start to end."""
+"""Timed processes: workers that train on request, and ``nnjax train`` from start to end."""
 
 import json
 import os
@@ -16,11 +16,11 @@ ROOT = Path(__file__).parent.parent
 
 
 class PeerFailed(Exception):
-    """A worker ended before it was told to."""
+    """A worker ended before its input did."""
 
 
 class Worker:
-    """A peer in a process of its own, asked for one thing at a time; a context manager."""
+    """A peer in its own process, which answers one command at a time; a context manager."""
 
     def __init__(self, peer: PeerName, workload: Workload, images: int | None):
         self.peer: PeerName = peer
@@ -31,21 +31,21 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            # The first epoch counts compilation: no program from an earlier run may serve.
+            # The first epoch includes compilation, so programs of earlier runs must not be loaded.
             env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
         )
         self.examples: int = self._answer()["examples"]
 
     def train(self, epochs: int) -> float:
-        """Trains and returns the seconds."""
+        """Trains and returns the seconds that it took."""
         return self._ask(f"epochs {epochs}")["seconds"]
 
     def measure(self) -> dict[str, float]:
-        """Loss and accuracy on the test split."""
+        """Returns the loss and accuracy on the test split."""
         return self._ask("measure")
 
     def cpu_seconds(self) -> float | None:
-        """Processor time taken so far; None where the system has no ``/proc``."""
+        """Returns the processor time used so far; None if the system has no ``/proc``."""
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -1,4 +1,4 @@
-"""Seconds an update of recurrent nets and their peers: ``python -m benchmarks.recurrent``."""
+"""Seconds an update of recurrent networks takes: ``python -m benchmarks.recurrent``."""
 
 import multiprocessing
 import resource
@@ -29,19 +29,20 @@ WORDS: dict[Name, str] = {
     "bidirectional": "One LSTM of 256 each way, batch 64, lengths from 16 to 128, one word out.",
 }
 PAUSE = 0.4
-"""Seconds between two turns: threads that wait by spinning have gone to sleep by then."""
+"""Seconds between two turns, after which threads that wait by spinning are asleep."""
+OUTPUT = machine.result_page("recurrent")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Compares recurrent nets, in turns: forward, backward and an update of Adam.
+    """Times recurrent networks in turn: forward, backward and an update of Adam.
 
     Attributes:
-      workloads: what to train.
-      peers: who trains; ratios are to "torch".
-      rounds: turns of each peer; the median is quoted.
-      updates: of a turn.
-      threads: processors for everyone; 0 for all there are.
+      workloads: the workloads to train.
+      peers: the libraries to time; ratios are relative to "torch".
+      rounds: turns of each peer, of which the table has the median.
+      updates: updates of a turn.
+      threads: processors that every peer may use; 0 is all.
       output: the Markdown file.
     """
 
@@ -50,18 +51,18 @@ class Options:
     rounds: int = 9
     updates: int = 4
     threads: int = 0
-    output: Path = Path(__file__).parent / "results" / "recurrent.md"
+    output: Path = OUTPUT
 
 
 @dataclass
 class Timing:
-    """What was measured of one peer.
+    """The measurements of one peer.
 
     Attributes:
       first: seconds of the first turn, compilation included.
-      loss: after it, on the batch that all train on.
-      seconds: an update, one number a turn.
-      memory: the most memory that its process had, in bytes.
+      loss: loss after the first turn, on the batch that all peers train on.
+      seconds: seconds an update, for each later turn.
+      memory: peak memory of its process in bytes.
     """
 
     first: float
@@ -71,7 +72,7 @@ class Timing:
 
 
 def main(options: Options) -> None:
-    """Times every workload and writes the report, anew after each so that none is lost."""
+    """Times every workload and writes the page after each, so that an interruption loses little."""
     machine.use_threads(options.threads)
     command = shlex.join(["python", "-m", "benchmarks.recurrent", *sys.argv[1:]])
     sections = []
@@ -81,49 +82,49 @@ def main(options: Options) -> None:
 
 
 def compare(name: Name, options: Options) -> dict[PeerName, Timing]:
-    """Lets every peer train the workload, in turns."""
+    """Times every peer on the workload, in turn."""
     context = multiprocessing.get_context("spawn")
-    lines: dict[PeerName, Connection] = {}
+    connections: dict[PeerName, Connection] = {}
     timings: dict[PeerName, Timing] = {}
     processes = []
     for peer in options.peers:
-        line, other = context.Pipe()
+        connection, other = context.Pipe()
         process = context.Process(target=worker, args=(other, peer, name), daemon=True)
         process.start()
         processes.append(process)
         other.close()
-        first, loss, _ = ask(line, options.updates)
-        lines[peer], timings[peer] = line, Timing(first * options.updates, loss)
+        first, loss, _ = ask(connection, options.updates)
+        connections[peer], timings[peer] = connection, Timing(first * options.updates, loss)
     for _ in range(options.rounds):
-        for peer, line in lines.items():
+        for peer, connection in connections.items():
             time.sleep(PAUSE)
-            seconds, _, timings[peer].memory = ask(line, options.updates)
+            seconds, _, timings[peer].memory = ask(connection, options.updates)
             timings[peer].seconds.append(seconds)
-    for line, process in zip(lines.values(), processes, strict=True):
-        line.send(0)
+    for connection, process in zip(connections.values(), processes, strict=True):
+        connection.send(0)
         process.join()
     return timings
 
 
-def ask(line: Connection, updates: int) -> tuple[float, float, int]:
-    """Seconds an update, loss, and memory of a worker's turn."""
-    line.send(updates)
-    return line.recv()
+def ask(connection: Connection, updates: int) -> tuple[float, float, int]:
+    """Asks a worker for a turn: seconds an update, loss, and peak memory."""
+    connection.send(updates)
+    return connection.recv()
 
 
-def worker(line: Connection, peer: PeerName, name: Name) -> None:
-    """The process of one peer: trains as many updates as it is told, until told 0."""
+def worker(connection: Connection, peer: PeerName, name: Name) -> None:
+    """The process of one peer: trains the number of updates that it receives, until that is 0."""
     step = PEERS[peer](WORKLOADS[name])
-    while updates := line.recv():
+    while updates := connection.recv():
         began = time.perf_counter()
         loss = step(updates)
         seconds = (time.perf_counter() - began) / updates
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        line.send((seconds, loss, memory))
+        connection.send((seconds, loss, memory))
 
 
 def section(name: Name, timings: dict[PeerName, Timing], options: Options) -> str:
-    """The table of one workload."""
+    """The heading, description and table of one workload."""
     heads = ["peer", "ms an update", "min", "max", "ratio", "first s", "first loss", "memory MB"]
     rows = []
     for peer, timing in timings.items():

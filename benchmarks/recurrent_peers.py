@@ -1,4 +1,4 @@
-"""Recurrent language models of nnjax and its peers, each trained in its own way."""
+"""Recurrent language models in nnjax and its peers, each trained in the library's usual way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ Kind = Literal["lstm", "gru"]
 Name = Literal["lstm", "gru", "recipes", "bidirectional"]
 PeerName = Literal["nnjax", "torch", "flax", "keras"]
 Step = Callable[[int], float]
-"""Trains so many updates on the same batch and returns the loss before the last of them."""
+"""Trains a number of updates on one batch and returns the loss before the last of them."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A recurrent net, one-hot words in, a softmax over the words out, trained by Adam.
+    """A recurrent network from one-hot words to a softmax over words, trained by Adam.
 
     Attributes:
-      kind: the cell.
-      layers: how many.
+      kind: the kind of cell.
+      layers: number of layers.
       features: width of the state.
       vocabulary: number of words.
       batch: sequences of an update.
       time: steps of a sequence.
-      bidirectional: both ways, outputs concatenated.
-      lengths: whether sequences end early, evenly from an eighth of ``time`` to all of it.
+      bidirectional: whether to run in both directions and concatenate the outputs.
+      lengths: whether sequence lengths are spaced evenly from an eighth of ``time`` to all of it.
       last: whether only the last step's output is used, to predict one word.
     """
 
@@ -49,7 +49,7 @@ WORKLOADS: dict[Name, Workload] = {
 
 
 def batch_of(workload: Workload) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Words (batch, time), targets (batch, time) or (batch,), and lengths (batch,)."""
+    """Returns words (batch, time), targets (batch, time) or (batch,), and lengths (batch,)."""
     generator = np.random.default_rng(0)
     words = generator.integers(0, workload.vocabulary, (workload.batch, workload.time + 1))
     lengths = np.full(workload.batch, workload.time)
@@ -60,7 +60,7 @@ def batch_of(workload: Workload) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def nnjax(workload: Workload) -> Step:
-    """Ours: words as ids, updates in one compiled loop."""
+    """nnjax: words as ids, updates in one compiled loop."""
     import jax.numpy as jnp
 
     recurrent = _module(workload)
@@ -108,7 +108,7 @@ def flax(workload: Workload) -> Step:
 
 
 def torch(workload: Workload) -> Step:
-    """``torch.nn.LSTM`` or ``GRU``, eager, packed where there are lengths."""
+    """``torch.nn.LSTM`` or ``GRU``, eager, with packed sequences if there are lengths."""
     import torch as library
 
     from nnjax.interchange import to_torch
@@ -156,7 +156,7 @@ def torch(workload: Workload) -> Step:
 
 
 def keras(workload: Workload) -> Step:
-    """Keras 3 on JAX, ``train_on_batch`` on one-hot words, as the recipes were taught."""
+    """Keras 3 on JAX, ``train_on_batch`` on one-hot words, as in the lecture on the recipes."""
     import os
 
     os.environ["KERAS_BACKEND"] = "jax"
@@ -169,8 +169,8 @@ def keras(workload: Workload) -> Step:
     if workload.lengths:
         one_hot[np.arange(workload.time) >= lengths[:, None]] = 0
         layers.append(library.layers.Masking())
-    for place in range(workload.layers):
-        sequences = place < workload.layers - 1 or not workload.last
+    for index in range(workload.layers):
+        sequences = index < workload.layers - 1 or not workload.last
         one = layer(workload.features, return_sequences=sequences)
         layers.append(library.layers.Bidirectional(one) if workload.bidirectional else one)
     layers.append(library.layers.Dense(workload.vocabulary))

@@ -1,4 +1,4 @@
-"""Seconds an epoch of nnjax and its peers: ``python -m benchmarks.speed``."""
+"""Seconds an epoch of nnjax and its peers take: ``python -m benchmarks.speed``."""
 
 import dataclasses
 import json
@@ -18,24 +18,24 @@ from benchmarks.table import percent, ratio, report, save, table
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads import Name as WorkloadName
 
-RESULTS = Path(__file__).parent / "results"
 QUIET = 0.1
-"""Share of the machine that others may take; a library that waits by spinning suffers first."""
+"""Largest share of the machine that other processes may use; spinning threads suffer first."""
+OUTPUT = machine.result_page("speed")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Compares nnjax with its peers, in turns.
+    """Times nnjax and its peers in turn.
 
     Attributes:
-      workloads: what to train.
-      peers: who trains; ratios are to "torch".
-      rounds: turns of each peer; the median is quoted.
-      epochs: passes over the training images in a turn.
-      train_runs: processes of "nnjax train" a workload, from start to end.
-      threads: processors for everyone; 0 for all there are.
-      images: train on the first so many only, for a trial of the benchmark.
-      output: the Markdown file; the measurements go beside it as JSON.
+      workloads: the workloads to train.
+      peers: the libraries to time; ratios are relative to "torch".
+      rounds: turns of each peer, of which the table has the median.
+      epochs: epochs of a turn.
+      train_runs: processes of "nnjax train" for each workload, timed from start to end.
+      threads: processors that every peer may use; 0 is all.
+      images: train on this number of images only, to try the benchmark; None is all.
+      output: the Markdown file, beside which the times are written as JSON.
     """
 
     workloads: tuple[WorkloadName, ...] = tuple(WORKLOADS)
@@ -45,11 +45,11 @@ class Options:
     train_runs: int = 3
     threads: int = 0
     images: int | None = None
-    output: Path = RESULTS / "speed.md"
+    output: Path = OUTPUT
 
 
 def main(options: Options) -> None:
-    """Times every workload and writes the report, anew after each so that none is lost."""
+    """Times every workload and writes the page after each, so that an interruption loses little."""
     machine.use_threads(options.threads)
     command = shlex.join(["python", "-m", "benchmarks.speed", *sys.argv[1:]])
     done: list[Comparison] = []
@@ -70,7 +70,7 @@ def main(options: Options) -> None:
 
 
 def sections(comparisons: list[Comparison]) -> list[str]:
-    """The report: a table a workload, then one of ``nnjax train`` itself."""
+    """The sections of the page: a table for each workload, then one of ``nnjax train`` itself."""
     pages = [page for comparison in comparisons for page in turns_section(comparison)]
     if any(comparison.whole for comparison in comparisons):
         pages += whole_section(comparisons)
@@ -78,7 +78,7 @@ def sections(comparisons: list[Comparison]) -> list[str]:
 
 
 def turns_section(comparison: Comparison) -> list[str]:
-    """Seconds, ratio and accuracy of every peer on one workload."""
+    """The heading, description and table of one workload: seconds, ratio, loss, accuracy."""
     heads = ["peer", "s, median", "min", "max", "ratio", "first s", "test loss", "test accuracy"]
     rows = [
         [
@@ -110,7 +110,7 @@ def turns_section(comparison: Comparison) -> list[str]:
 
 
 def whole_section(comparisons: list[Comparison]) -> list[str]:
-    """What ``nnjax train`` took as a process, and how that compares with PyTorch's epochs."""
+    """The table of ``nnjax train`` as a process, compared with PyTorch's epochs."""
     heads = ["workload", "epochs", "process s", "run s", "training s", "compile s"]
     heads += ["images/s", "test accuracy", "ratio, training", "ratio, run"]
     rows = []

@@ -16,30 +16,30 @@ from benchmarks import machine
 from benchmarks.processes import ROOT
 from benchmarks.table import report, save, table
 
-RESULTS = Path(__file__).parent / "results"
 LIMIT = 300.0
-"""Seconds after which a process that has not made an update is given up."""
+"""Seconds after which a process without an update counts as failed."""
+OUTPUT = machine.result_page("startup")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Starts ``nnjax train`` again and again, with an empty and with a full compilation cache.
+    """Times the start of ``nnjax train`` with an empty and with a full compilation cache.
 
     Attributes:
       configs: names or paths, as ``nnjax train`` takes them.
-      rounds: processes for each figure.
-      threads: processors to use; 0 for all there are.
+      rounds: processes of each kind, of which the table has the median.
+      threads: processors to use; 0 is all.
       output: the Markdown file.
     """
 
     configs: tuple[str, ...] = ("cnn2", "mnist_tanh_sgd")
     rounds: int = 5
     threads: int = 0
-    output: Path = RESULTS / "startup.md"
+    output: Path = OUTPUT
 
 
 def main(options: Options) -> None:
-    """Times every config and writes the report."""
+    """Times every config and writes the page."""
     machine.use_threads(options.threads)
     rows = [row("`nnjax --help`", [help_seconds() for _ in range(options.rounds)])]
     for config in options.configs:
@@ -56,13 +56,13 @@ def main(options: Options) -> None:
 
 
 def row(title: str, seconds: list[float]) -> list[str]:
-    """A row of the table."""
+    """Returns a row of the table."""
     numbers = (statistics.median(seconds), min(seconds), max(seconds))
     return [title, *(f"{number:.2f}" for number in numbers)]
 
 
 def help_seconds() -> float:
-    """Seconds of ``nnjax --help``."""
+    """Returns the seconds of ``nnjax --help``."""
     command = [sys.executable, "-m", "nnjax", "--help"]
     began = time.perf_counter()
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -70,10 +70,10 @@ def help_seconds() -> float:
 
 
 def measure(config: str, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds to the first update with an empty cache each time, and with a full one."""
+    """Returns the seconds to the first update with an empty cache and with a full one."""
     cold, warm = [], []
     with tempfile.TemporaryDirectory() as full:
-        # Not counted: fills the cache, and the operating system's cache of files.
+        # Not counted: fills the compilation cache and the operating system's file cache.
         first_update_seconds(config, full)
         for index in range(rounds):
             with tempfile.TemporaryDirectory() as empty:
@@ -84,7 +84,7 @@ def measure(config: str, rounds: int) -> tuple[list[float], list[float]]:
 
 
 def first_update_seconds(config: str, cache: str) -> float:
-    """Seconds from the start of the process until the metrics of one update are written.
+    """Returns the seconds from the start of the process until the metrics of an update are written.
 
     Raises:
       RuntimeError: the process ended, or the limit passed, without an update.
@@ -108,7 +108,7 @@ def first_update_seconds(config: str, cache: str) -> float:
 
 
 def wait_for(file: Path, process: subprocess.Popen, began: float) -> float:
-    """Seconds since ``began`` when the file has something in it."""
+    """Returns the seconds from ``began`` until the file is not empty."""
     while (seconds := time.perf_counter() - began) < LIMIT:
         if file.exists() and file.stat().st_size:
             return seconds

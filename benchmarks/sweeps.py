@@ -1,7 +1,7 @@
-"""Seconds of a sweep against as many runs in sequence: ``python -m benchmarks.sweeps``.
+"""Seconds of a sweep and of as many single runs in sequence: ``python -m benchmarks.sweeps``.
 
-End to end, processes from start to exit: start-up, compilation, training, evaluation, checkpoints.
-Of the runs in sequence some are timed, and their mean is multiplied by the number of trials.
+Processes are timed from start to exit: start-up, compilation, training, evaluation, checkpoints. Of
+the single runs only a sample is timed, and its mean is multiplied by the number of trials.
 """
 
 import json
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import tyro
 
+from benchmarks import machine
 from benchmarks.peers import Name as PeerName
 from benchmarks.processes import ROOT, Worker, nnjax_train
 from benchmarks.table import ratio, report, save, table
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads import Name as WorkloadName
 
-RESULTS = Path(__file__).parent / "results"
+OUTPUT = machine.result_page("sweeps")
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Options:
     """Times sweeps over seeds.
 
     Attributes:
-      workload: what is trained.
-      trials: how many seeds.
-      epochs: of each trial.
-      sample: runs in sequence that are timed, of each library.
-      peers: whose runs in sequence.
+      workload: the workload to train.
+      trials: number of seeds.
+      epochs: epochs of each trial.
+      sample: number of single runs of each library that are timed.
+      peers: the other libraries to time.
       output: the Markdown file.
     """
 
@@ -43,7 +44,7 @@ class Options:
     epochs: int = 10
     sample: int = 3
     peers: tuple[PeerName, ...] = ("torch", "keras")
-    output: Path = RESULTS / "sweeps.md"
+    output: Path = OUTPUT
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Timing:
     """The seconds of all trials.
 
     Attributes:
-      title: who trained, and how.
-      seconds: of all trials, measured or, from a sample, calculated.
+      title: the library and how it ran.
+      seconds: seconds of all trials, measured, or extrapolated from a sample.
       note: how it was measured.
     """
 
@@ -62,7 +63,7 @@ class Timing:
 
 
 def main(options: Options) -> None:
-    """Times everything once and writes the report."""
+    """Times everything once and writes the page."""
     command = shlex.join(["python", "-m", "benchmarks.sweeps", *sys.argv[1:]])
     timings = [
         sweep(options, "sweep, one by one", "--members", "1"),
@@ -76,7 +77,7 @@ def main(options: Options) -> None:
 
 
 def sweep(options: Options, title: str, *words: str) -> Timing:
-    """A process of ``nnjax sweep`` over seeds."""
+    """Times a process of ``nnjax sweep`` over seeds."""
     config = WORKLOADS[options.workload].config_file
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sweep"
@@ -92,7 +93,7 @@ def sweep(options: Options, title: str, *words: str) -> Timing:
 
 
 def runs_of_nnjax(options: Options) -> Timing:
-    """Processes of ``nnjax train``, one after another."""
+    """Times processes of ``nnjax train``, one after another."""
     workload = WORKLOADS[options.workload]
     walls = [
         nnjax_train(workload, options.epochs, None)["wall_seconds"] for _ in range(options.sample)
@@ -101,7 +102,7 @@ def runs_of_nnjax(options: Options) -> Timing:
 
 
 def runs_of_peer(options: Options, peer: PeerName) -> Timing:
-    """Processes of another library that train and measure once at the end."""
+    """Times processes of another library that train and then evaluate once."""
     walls = []
     for _ in range(options.sample):
         began = time.perf_counter()
@@ -118,10 +119,11 @@ def _sequence(title: str, walls: list[float], options: Options) -> Timing:
 
 
 def section(options: Options, timings: list[Timing]) -> list[str]:
-    """The table, against the sweep that every user gets without an option."""
+    """The table, with ratios to the sweep without any option."""
     ours = timings[1].seconds
     rows = [
-        [one.title, f"{one.seconds:.0f}", ratio(one.seconds / ours), one.note] for one in timings
+        [timing.title, f"{timing.seconds:.0f}", ratio(timing.seconds / ours), timing.note]
+        for timing in timings
     ]
     what = f"{options.workload}, {options.trials} seeds, {options.epochs} epochs each"
     heads = ["", "seconds", "against the sweep", "measured"]

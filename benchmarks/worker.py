@@ -1,7 +1,7 @@
 """The process of one peer: ``python -m benchmarks.worker PEER WORKLOAD [IMAGES]``.
 
-Reads a command a line, answers with a line of JSON. ``epochs N`` trains and gives the seconds;
-``measure`` gives loss and accuracy on the test split.
+Reads one command a line and answers with one line of JSON. ``epochs N`` trains and returns the
+seconds; ``measure`` returns the loss and accuracy on the test split.
 """
 
 import json
@@ -16,7 +16,7 @@ from benchmarks.workloads import WORKLOADS, epoch_order, load_digits
 
 def main(peer_name: Any, workload_name: Any, images: int | None) -> None:
     """Answers commands until the input ends."""
-    # The answers keep the standard output to themselves: whatever a library prints goes elsewhere.
+    # Answers have the standard output to themselves: what libraries print goes to stderr.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

@@ -1,4 +1,4 @@
-"""Workloads: what every peer trains, from the same weights, on the same batches, in one order."""
+"""Workloads: models that every peer trains from the same weights on the same batches."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).parent / "configs"
 SIDE = 28
 CLASSES = 10
 LEARNING_RATE = 0.01
-"""Of plain SGD, in every workload."""
+"""Learning rate of plain SGD in every workload."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Workload:
     Blocks of (valid convolution, relu, 2x2 max pooling), a dense layer with tanh, a dense layer.
 
     Attributes:
-      name: also that of its config in ``benchmarks/configs``.
-      batch_size: examples an update; the last batch of an epoch has what is left.
+      name: its name, and that of its config in ``benchmarks/configs``.
+      batch_size: examples an update; the last batch of an epoch may be smaller.
       convolutions: (kernel size, number of kernels) of each block.
       hidden: width of the dense layer with tanh.
-      train_epochs: epochs of a whole ``nnjax train`` process.
+      train_epochs: epochs of a timed ``nnjax train`` process.
     """
 
     name: Name
@@ -38,11 +38,11 @@ class Workload:
 
     @property
     def config_file(self) -> Path:
-        """The same workload as a config of nnjax."""
+        """The path of the same workload as a config of nnjax."""
         return CONFIGS / f"{self.name}.py"
 
     def experiment(self) -> Any:
-        """What the config file defines."""
+        """Loads the experiment that the config file defines."""
         from nnjax.cli import files
 
         return files.load(self.config_file).config
@@ -61,7 +61,7 @@ WORKLOADS: dict[Name, Workload] = {
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (n, 28, 28, 1) uint8 and labels (n,) int32, to train on and to measure on."""
+    """Images (n, 28, 28, 1) uint8 and labels (n,) int32, to train on and to test on."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -70,7 +70,7 @@ class Digits:
 
 
 def load_digits(workload: Workload, images: int | None = None) -> Digits:
-    """Reads MNIST as the workload's config has it; ``images`` takes the first so many to train."""
+    """Reads the MNIST of the workload's config; ``images`` limits the training images."""
     source = workload.experiment().data
     data = dataclasses.replace(source, train=images or source.train).load()
     train, test = data.split("train"), data.split("test")
@@ -78,12 +78,12 @@ def load_digits(workload: Workload, images: int | None = None) -> Digits:
 
 
 def scaled(images: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1], float32."""
+    """Returns the pixels scaled to [0, 1], float32."""
     return images.astype(np.float32) * np.float32(1 / 255)
 
 
 def epoch_order(workload: Workload, examples: int, epoch: int) -> np.ndarray:
-    """The order of an epoch, int64 (examples,): the one that nnjax draws for itself."""
+    """Returns the order of an epoch, int64 (examples,), which is the one that nnjax draws."""
     from nnjax.data import order
 
     del workload
@@ -91,9 +91,9 @@ def epoch_order(workload: Workload, examples: int, epoch: int) -> np.ndarray:
 
 
 def initial_weights(workload: Workload, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(kernel, bias) of every layer, float32, uniform by Glorot and Bengio (2010).
+    """Draws (kernel, bias) of every layer, float32, uniform after Glorot and Bengio (2010).
 
-    Kernels are (height, width, inputs, outputs) or (inputs, outputs); the first dense layer takes
+    Kernels are (height, width, inputs, outputs) or (inputs, outputs); the first dense layer reads
     its inputs in the order height, width, channels.
     """
     generator = np.random.default_rng(seed)
@@ -116,10 +116,10 @@ def _kernel_shapes(workload: Workload) -> list[tuple[int, ...]]:
 
 
 def place_by_shape(params: Any, weights: list[tuple[np.ndarray, np.ndarray]]) -> Any:
-    """A tree of JAX parameters with the given weights, whatever its names.
+    """Returns a tree of JAX parameters with the given weights, matched by their shapes.
 
-    No two arrays of a workload have the same shape, and no kernel that of another transposed: a
-    layer may keep its kernel either way.
+    The names in the tree do not matter, and a layer may store its kernel transposed: in a workload
+    no two arrays have the same shape, and no kernel has the transposed shape of another.
     """
     import jax
 

@@ -1,4 +1,9 @@
-"""The next character by two layers of LSTM, as in the benchmark of recurrent nets."""
+"""The workload of the population benchmark: two layers of LSTM predict the next character.
+
+    nnjax train benchmarks/configs/char_lstm.py
+
+The same size as the workload ``lstm`` of the benchmark of recurrent networks.
+"""
 
 from nnjax.data import Text
 from nnjax.layers import Recurrent

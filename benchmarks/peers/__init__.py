@@ -1,4 +1,4 @@
-"""Peers: each trains a workload in its own way; one file each, imported only where it runs."""
+"""Peers: each library trains a workload in its usual way, in one file, imported only if it runs."""
 
 import importlib
 from collections.abc import Callable
@@ -15,11 +15,11 @@ class Peer(Protocol):
     """A model being trained."""
 
     def epoch(self, order: np.ndarray) -> None:
-        """Trains on every example once, in the given order; returns when all is computed."""
+        """Trains on every example once, in the given order; returns when the device is done."""
         ...
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Outputs (n, classes) for images (n, 28, 28, 1) uint8."""
+        """Returns the outputs (n, classes) for images (n, 28, 28, 1) uint8."""
         ...
 
 
@@ -41,13 +41,13 @@ TITLES: dict[Name, str] = {
 
 
 def make(name: Name, workload: Workload, digits: Digits) -> Peer:
-    """The named peer, before its first update, with the workload's initial weights."""
+    """Returns the named peer with the workload's initial weights, before its first update."""
     build: Callable[..., Peer] = importlib.import_module(MODULES[name]).build
     return build(workload, digits, initial_weights(workload))
 
 
 def measure(peer: Peer, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Cross-entropy and accuracy of a peer, computed in NumPy for all alike."""
+    """Returns the cross-entropy and accuracy of a peer, computed in NumPy for all peers."""
     size = min(1000, len(images))
     parts = [peer.logits(images[first : first + size]) for first in range(0, len(images), size)]
     logits = np.concatenate(parts).astype(np.float64)

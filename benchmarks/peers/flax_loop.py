@@ -45,7 +45,7 @@ def train_step(state: TrainState, images: jax.Array, labels: jax.Array):
 
 
 class Flax:
-    """Training by a jitted step a batch."""
+    """Trains with one call of a jitted step a batch."""
 
     def __init__(self, workload: Workload, digits: Digits, weights):
         self._batch_size = workload.batch_size
@@ -67,7 +67,7 @@ class Flax:
         jax.block_until_ready((self._state.params, losses))
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Outputs (n, 10)."""
+        """Returns the outputs (n, 10)."""
         return np.asarray(self._state.apply_fn({"params": self._state.params}, scaled(images)))
 
 

@@ -13,10 +13,10 @@ from benchmarks.workloads import CLASSES, LEARNING_RATE, SIDE, Digits, Workload,
 
 
 class Keras:
-    """Training by ``fit``, an epoch a call.
+    """Trains with one call of ``fit`` an epoch.
 
-    The examples are permuted before ``fit`` and not by it, so that the order is everyone's; the
-    permutation is within the time, as a shuffling ``fit`` would take it batch by batch.
+    The examples are permuted before ``fit`` instead of by it, so that all peers have the same
+    order. The permutation is part of the measured time, because a shuffling ``fit`` does it too.
     """
 
     def __init__(self, workload: Workload, digits: Digits, weights):
@@ -47,7 +47,7 @@ class Keras:
         jax.block_until_ready([variable.value for variable in self._model.variables])
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Outputs (n, 10)."""
+        """Returns the outputs (n, 10)."""
         return np.asarray(self._model(self._inputs(images), training=False))
 
 

@@ -14,9 +14,9 @@ from nnjax.training.feeds import make_feed
 
 
 class Nnjax:
-    """Training by a feed, an epoch a call.
+    """Trains with one call of a feed an epoch.
 
-    It measures loss and accuracy of every batch on the way, as in a run; the others do not.
+    It also computes the loss and accuracy of every batch, as in a run; the other peers do not.
     """
 
     def __init__(self, workload: Workload, digits: Digits, weights):
@@ -41,7 +41,7 @@ class Nnjax:
         self._step = 0
 
     def epoch(self, order: np.ndarray) -> None:
-        """Trains for an epoch in the order that the feed draws, which is the given one."""
+        """Trains for an epoch in the order that the feed draws, which equals ``order``."""
         del order
         if self._step == 0:
             self._feed.compile(self._carry)
@@ -51,7 +51,7 @@ class Nnjax:
         jax.block_until_ready(self._carry)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Outputs (n, 10)."""
+        """Returns the outputs (n, 10)."""
         return np.asarray(self._outputs(self._carry.state, images))
 
 

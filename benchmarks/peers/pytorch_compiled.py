@@ -9,10 +9,10 @@ from benchmarks.workloads import Digits, Workload
 
 
 def build(workload: Workload, digits: Digits, weights) -> Torch:
-    """The eager peer, its loss compiled; on CUDA replayed as a graph ("reduce-overhead").
+    """Returns the eager peer with a compiled loss, which CUDA replays as a graph.
 
-    Shapes are static: the last, smaller batch of an epoch gets a program of its own, and the
-    others none that must serve every size.
+    Shapes are static: the smaller last batch of an epoch gets its own program, so that the program
+    of the other batches need not handle every size.
     """
     mode = "reduce-overhead" if torch.cuda.is_available() else "default"
     wrap = functools.partial(torch.compile, dynamic=False, mode=mode)

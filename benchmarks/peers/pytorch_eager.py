@@ -1,8 +1,8 @@
-"""PyTorch, eager, as its users write it when speed matters.
+"""Eager PyTorch, written for speed.
 
-The data lies in memory as float32, a batch is one indexing, convolutions run channels-last,
-gradients are dropped rather than zeroed, and nothing is read back inside the epoch. On a machine
-with CUDA all of it is on the GPU.
+The data is in memory as float32, one indexing operation makes a batch, convolutions run
+channels-last, gradients are set to None instead of zeroed, and an epoch reads nothing back from the
+device. With CUDA, data and model are on the GPU.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from benchmarks.workloads import CLASSES, LEARNING_RATE, SIDE, Digits, Workload,
 
 
 class Torch:
-    """Training with batches indexed from tensors in memory.
+    """Trains with batches indexed from tensors in memory.
 
     Args:
-      wrap: turns ``(inputs, targets) -> loss`` into what is called, such as ``torch.compile``.
+      wrap: maps ``(inputs, targets) -> loss`` to the function that is called: ``torch.compile``.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Torch:
 
     @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Outputs (n, 10)."""
+        """Returns the outputs (n, 10)."""
         return self._model(self._inputs(images)).cpu().numpy()
 
 
