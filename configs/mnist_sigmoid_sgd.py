@@ -2,7 +2,8 @@
 
     nnjax train mnist_sigmoid_sgd
 
-784-30-10, sigmoids, stochastic gradient descent with eta 1 for 100 epochs; 200 digits validate.
+784-30-10 with sigmoids, stochastic gradient descent with learning rate 1 for 100 epochs; 200
+digits are for validation. Measured: 98.0 / 94.5 / 87.9%.
 """
 
 from nnjax.data import Mnist
@@ -18,6 +19,7 @@ config = Experiment(
         loss="mean_squared_error",
         optimizer=SGD(learning_rate=1.0),
     ),
-    # The published figures are of the last epoch.
+    # The published figures are of the last epoch, not of the best. On one thread, since an update
+    # of so small a network is faster there (docs/devices.md).
     training=Training(epochs=100, batch_size=10, monitor="none", threads=1),
 )

@@ -1,10 +1,11 @@
-"""The network of mnist_tanh_sgd by Adam (published 93.4 / 93.0% on unscaled pixels; a minute).
+"""The network of mnist_tanh_sgd with Adam (published 93.4 / 93.0% on unscaled pixels; a minute).
 
     nnjax train mnist_tanh_adam
     nnjax train mnist_tanh_adam --data.preprocess.scale 1       # pixels 0 ... 255, as published
 
-784-30-10 tanh with the cross-entropy, Adam in batches of 128 for 100 epochs. Pixels scaled to
-[0, 1] do far better than those of 0 ... 255, which saturate the tanh.
+784-30-10 with tanh and the cross-entropy, Adam with batches of 128 for 100 epochs. Pixels of 0 ...
+255 saturate the tanh. Measured: 100 / 95.9% with pixels scaled to [0, 1], and 93.7 / 93.5%
+without.
 """
 
 from nnjax.data import Mnist
@@ -16,5 +17,6 @@ from nnjax.training import Experiment, Training
 config = Experiment(
     data=Mnist(),
     learner=Supervised(model=MLP(features=(30,), activation="tanh"), optimizer=Adam()),
+    # On one thread, since an update of so small a network is faster there (docs/devices.md).
     training=Training(epochs=100, batch_size=128, threads=1),
 )

@@ -3,8 +3,8 @@
     nnjax train row_mnist
     nnjax train row_mnist --model.recurrent.cell gru
 
-Many to one: after the last row the state is classified. See ``pixel_mnist`` for the images read
-pixel by pixel.
+Many to one: the state after the last row is classified. ``pixel_mnist`` reads the images pixel by
+pixel.
 """
 
 from nnjax.data import Mnist

@@ -5,7 +5,8 @@
     nnjax train topic --data.path dbpedia --data.level characters --data.maximum-length 300
     echo "He plays football for Leeds United." | nnjax classify runs/topic
 
-Many to one on DBpedia (Zhang et al. 2015; 98.5 to 99% with all of its 560,000 training articles).
+Many to one on DBpedia (Zhang et al. 2015), where 98.5 to 99% is published for all of its 560,000
+training articles. Measured: 97.31% with 24,800 training articles.
 """
 
 from pathlib import Path

@@ -1,12 +1,13 @@
-"""German to English by two LSTMs and attention (Multi30k; BLEU on the test sentences).
+"""German to English by two LSTMs and attention (Multi30k: BLEU 26.8, or 28.9 with 4 beams).
 
     nnjax train translation --data.path multi30k
     nnjax train translation --data.path multi30k --model.attention none
     echo "Ein Mann fährt Fahrrad." | nnjax translate runs/translation --attention pictures
 
-An encoder reads the sentence both ways, a decoder writes its translation and attends to what was
-read (Bahdanau et al. 2015, Luong et al. 2015). BLEU is reported of greedy and of beam search.
-Measured with --epochs 5 (72 minutes on one busy core), on test 2016: 26.8 greedy, 28.9 by 4 beams.
+The encoder reads the sentence in both directions. The decoder writes the translation and attends
+to the encoder's outputs (Bahdanau et al. 2015, Luong et al. 2015). BLEU is reported for greedy and
+for beam search. The figures were measured on test 2016 with ``--epochs 5``, which took 72 minutes
+on one busy core.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ from nnjax.schedules import OneCycle
 from nnjax.training import Experiment, Training
 
 config = Experiment(
+    # Batches are of sentences of similar length, in 4 buckets, so that little of them is padding.
     data=ParallelText(path=Path("multi30k"), lower_case=True, maximum_length=40, buckets=4),
     learner=Supervised(
         model=EncoderDecoder(

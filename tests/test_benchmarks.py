@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import peers, table
+from benchmarks import machine, peers, table
 from benchmarks.coordinator import Comparison, Timing, Whole
 from benchmarks.speed import sections
 from benchmarks.workloads import WORKLOADS, Digits, Name, epoch_order, initial_weights
@@ -97,3 +97,26 @@ def test_report_has_the_median_ratio():
     page = table.report("Speed", "command", sections([comparison]))
     assert "| nnjax | 1.000 | 0.500 | 1.000 | 2.00 | 2.00 | 0.5000 | 90.00% |" in page
     assert "| mlp_128 | 2 | 9.00 | 4.00 | 2.00 | 1.00 | 1,000,000 | 90.00% | 3.00 | 1.50 |" in page
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "name"),
+    [
+        ("AMD EPYC", "sse2 avx2", "speed-amd-epyc.md"),
+        ("Intel(R) Xeon(R) Processor", "avx2 avx512f", "speed-intel-xeon-avx512.md"),
+        ("Intel(R) Core(TM) i7-8550U CPU @ 1.80GHz", "", "speed-intel-core-i7-8550u.md"),
+    ],
+)
+def test_results_are_named_by_benchmark_and_processor(model, flags, name, monkeypatch):
+    fields = {"model name": model, "flags": flags}
+    monkeypatch.setattr(machine, "_cpuinfo", fields.__getitem__)
+    assert machine.result_page("speed") == machine.RESULTS / name
+
+
+def test_every_page_of_results_has_its_date_machine_and_versions():
+    pages = sorted(machine.RESULTS.glob("*.md"))
+    assert "speed-amd-epyc.md" in [page.name for page in pages]
+    for page in pages:
+        text = page.read_text()
+        assert all(f"\n- {line}: " in text for line in ("date", "processor", "versions")), page
+        assert f"](results/{page.name})" in (machine.RESULTS.parent / "README.md").read_text()
