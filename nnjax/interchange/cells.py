@@ -205,7 +205,7 @@ def layer_params(
     check_all_used(params, [f"{way}{layer}" for layer, way in places])
     cell, widths = recurrent.cell, input_widths(recurrent)
     packed = len(cell.gate_names) * cell.units
-    shapes = {"recurrent_kernel": (cell.units, packed)}
+    shapes: dict[str, tuple[int | None, ...]] = {"recurrent_kernel": (cell.units, packed)}
     if cell.bias != "none":
         shapes["bias"] = (packed,)
     if cell.bias == "double":
@@ -215,7 +215,7 @@ def layer_params(
         name = f"{way}{layer}"
         if name not in params:
             raise UserError(f"the parameters have no layer '{name}', only {', '.join(params)}")
-        expected = {"kernel": (widths[layer - 1], packed)} | shapes
+        expected = {"kernel": (widths[layer - 1], packed), **shapes}
         arrays = jax.tree.map(np.asarray, dict(params[name]))
         if set(arrays) != set(expected):
             raise UserError(
