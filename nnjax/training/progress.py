@@ -1,4 +1,4 @@
-"""Shows how a run goes: a live display on a terminal, plain lines anywhere else."""
+"""The display of a run: live on a terminal, plain lines in a file, a pipe or a notebook."""
 
 import math
 import time
@@ -8,29 +8,30 @@ from typing import Any, NamedTuple
 
 import rich.console
 import rich.table
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from nnjax.console import Console
+from nnjax.console import Console, printable
 from nnjax.data.dataset import SPLITS, Dataset, Stream
 from nnjax.tables import Table
 from nnjax.training.experiment import check_data
 from nnjax.training.options import Training
 
 REFRESHES_PER_SECOND = 4
-"""How often the live display is drawn; by a thread of its own, so that training never waits."""
+"""How often a thread draws the live display; training does not wait for it."""
 
 SECONDS_BETWEEN_LINES = 1.0
-"""Evaluations that follow each other faster than this do not each get a line."""
+"""Of the evaluations within this time, only one gets a line."""
 
 SECONDS_TO_A_SIGN_OF_LIFE = 60.0
-"""Without a terminal, a line comes after this long even if nothing was evaluated."""
+"""Without a live display, a line is written after this time even if nothing was evaluated."""
 
 
 class _Report(NamedTuple):
-    """What was last told."""
+    """What a run reported at one call of ``update``; ``at`` is the time of the call in seconds."""
 
     step: int
     train: Mapping[str, float]
@@ -50,8 +51,9 @@ class _Column(NamedTuple):
 class Progress:
     """The display of a run, as a context manager.
 
-    Every evaluation leaves a line, though not more than about one a second; the first and the last
-    always do. On a terminal a row below them shows the present, with a bar and the time left.
+    Every evaluation leaves a line, but at most about one a second; the first and the last
+    evaluation always do. On a terminal, a row below the lines shows the newest metrics, a bar and
+    the time left. Where the terminal is too narrow, the least important columns are left out.
 
     Args:
       total_steps: updates in the whole run.
@@ -59,6 +61,16 @@ class Progress:
       console: where to write; None takes standard output.
       quiet: show notes only.
       held_out: the split that the ``validation`` metrics come from.
+
+    Example:
+      >>> from nnjax.training.progress import Progress
+      >>> with Progress(total_steps=20, steps_per_epoch=10) as progress:
+      ...     progress.update(
+      ...         step=20, train={"loss": 0.25}, validation={"loss": 0.5}, examples_per_second=800
+      ...     )
+                     train    validation
+      epoch  step     loss     loss  examples/s     time
+        2/2    20   0.2500   0.5000         800     0:00
     """
 
     def __init__(
@@ -82,13 +94,13 @@ class Progress:
         self._unwritten: _Report | None = None
         self._written_at = -math.inf
         self._headed: list[_Column] = []
-        # Dictionaries as ordered sets of the metrics seen so far.
+        # Dictionaries serve as ordered sets of the metrics seen so far.
         self._train_metrics: dict[str, None] = {}
         self._validation_metrics: dict[str, None] = {}
 
     @classmethod
     def of(cls, training: Training, data: Dataset | Stream, *, quiet: bool = False) -> "Progress":
-        """The display of a training with these options on this data."""
+        """The display for a training with these options on this data."""
         check_data(data)
         examples = data.size("train")
         return cls(
@@ -124,12 +136,12 @@ class Progress:
         validation: Mapping[str, float] | None,
         examples_per_second: float | None,
     ) -> None:
-        """Tells how far the run has come; cheap enough for every stretch of updates.
+        """Reports how far the run has come; cheap enough to call after every few updates.
 
         Args:
           step: updates made so far.
           train: metrics of the updates since the last evaluation.
-          validation: metrics of an evaluation made just now; None where there was none.
+          validation: metrics of an evaluation at this step; None if there was none.
           examples_per_second: speed of training.
         """
         if self._quiet:
@@ -148,10 +160,8 @@ class Progress:
             self._write(report)
 
     def note(self, message: str) -> None:
-        """Writes a line that stays, such as what a resumed run goes on from."""
-        self._console.print(Text(message), soft_wrap=True)
-
-    # When
+        """Writes a line that stays, for example the step from which a run is resumed."""
+        self._print(Text(printable(message)))
 
     def _crosses_epoch(self, step: int) -> bool:
         before = self._last.step if self._last else 0
@@ -166,10 +176,8 @@ class Progress:
         since = max(self._written_at, self._began)
         return self._live is None and report.at - since >= SECONDS_TO_A_SIGN_OF_LIFE
 
-    # What
-
     def _write(self, report: _Report) -> None:
-        """Writes the line of a report, under the headings where they are new."""
+        """Writes the line of a report, below new headings if the columns have changed."""
         columns = self._columns()
         if columns != self._headed:
             self._headed = columns
@@ -183,22 +191,24 @@ class Progress:
         self._console.print(line, soft_wrap=True)
 
     def _columns(self) -> list[_Column]:
-        """The columns of a line: without the least important where the terminal is narrow."""
+        """The columns of a line: as many as fit, the least important ones left out."""
         # Room for a fraction, as in "2.5/10".
         epoch = _Column("", "epoch", 2 + len(self._epoch(self._total_steps)))
         step = _Column("", "step", max(4, len(f"{self._total_steps:,}")))
         speed, clock = _Column("", "examples/s", 10), _Column("", "time", 7)
-        metrics = [
-            _Column(group, name, max(7, len(name)))
+        train, held_out = (
+            [_Column(group, name, max(7, cell_len(_heading(name)))) for name in names]
             for group, names in (
                 ("train", self._train_metrics),
                 (self._held_out, self._validation_metrics),
             )
-            for name in names
-        ]
-        columns = [epoch, step, *metrics, speed, clock]
-        for least in (step, speed):
-            if self._console.is_terminal and len(_row(columns, {})) > self._console.width:
+        )
+        columns = [epoch, step, *train, *held_out, speed, clock]
+        if not self._console.is_terminal:
+            return columns
+        indispensable = (held_out or train)[:1]
+        for least in (step, speed, *reversed(train), clock, *reversed(held_out)):
+            if least not in indispensable and len(_row(columns, {})) > self._console.width:
                 columns.remove(least)
         return columns
 
@@ -210,7 +220,7 @@ class Progress:
             ("", "time"): _clock(report.at - self._began),
         }
         if report.examples_per_second:
-            cells["", "examples/s"] = f"{report.examples_per_second:,.0f}"
+            cells["", "examples/s"] = _speed(report.examples_per_second)
         for group, metrics in (("train", report.train), (self._held_out, report.validation)):
             for name, value in metrics.items():
                 cells[group, name] = format_metric(value)
@@ -223,7 +233,7 @@ class Progress:
         return f"{done:.{digits}f}/{total:.10g}" if total >= 1 else f"{done:.2f}/{total:.2g}"
 
     def _display(self) -> RenderableType:
-        """The live part: the present as a line of the table, and a bar below it."""
+        """The live part: the newest report as a line of the table, and a bar below it."""
         now = time.perf_counter()
         report = self._last
         if report is None:
@@ -247,7 +257,7 @@ class Progress:
         return bar
 
     def _seconds_left(self, report: _Report, now: float) -> float | None:
-        """From the pace since the first report, which leaves compilation out."""
+        """The time left, by the speed since the first report, which excludes compilation."""
         assert self._first is not None
         done = report.step - self._first.step
         if not done:
@@ -263,7 +273,7 @@ def result_table(summary: Mapping[str, Any]) -> Group:
       summary: as in ``summary.json``; ``figures``, where given, are the paths of pictures.
 
     Example:
-      >>> from nnjax.console import Console
+      >>> from nnjax.console import Console, printable
       >>> summary = {"test": {"loss": 0.1034, "accuracy": 0.9712}, "parameters": 1135}
       >>> Console().print(result_table(summary))
               loss  accuracy
@@ -283,13 +293,13 @@ def _metrics_table(splits: Mapping[str, Mapping[str, float]]) -> Table:
     table = Table(["", *(name.replace("_", " ") for name in names)])
     for split, metrics in splits.items():
         numbers = [format_metric(metrics[name]) if name in metrics else "" for name in names]
-        # The test split is what a run is judged by.
+        # Bold, because a run is judged by its test split.
         table.add_row(split, *numbers, style="bold" if split == "test" else "")
     return table
 
 
 def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Names and texts of what else a summary holds."""
+    """The name and text of each other entry of a summary."""
     if summary.get("status", "finished") != "finished":
         yield "status", str(summary["status"])
     if summary.get("best_step") is not None:
@@ -304,38 +314,51 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             seconds += f", of which {summary['compile_seconds']:.1f} compiling"
         yield "seconds", seconds
     if summary.get("examples_per_second"):
-        yield "examples/s", f"{summary['examples_per_second']:,.0f}"
+        yield "examples/s", _speed(summary["examples_per_second"])
     figures: Iterable[Path | str] = summary.get("figures") or ()
     for index, path in enumerate(figures):
         yield "" if index else "figures", str(path)
 
 
 def format_metric(value: float) -> str:
-    """Four decimals, or an exponent where these would say nothing."""
+    """A metric with four decimals; with an exponent if it is below 0.001 or from 10,000.
+
+    Example:
+      >>> from nnjax.training.progress import format_metric
+      >>> format_metric(0.12345), format_metric(1.25e-7)
+      ('0.1235', '1.2e-07')
+    """
     if value == 0 or 1e-3 <= abs(value) < 1e4 or not math.isfinite(value):
         return f"{value:.4f}"
     return f"{value:.1e}"
 
 
 def _headings(columns: list[_Column]) -> list[str]:
-    """Two lines: the splits above the first column of each, the names of the columns."""
+    """Two lines: the splits, each above its first column, and the names of the columns."""
     above, last = "", ""
     for column in columns:
         group = column.group if column.group != last else ""
-        name = column.heading.replace("_", " ")
-        start = " " * (column.width - min(column.width, len(name)))
-        # A split stands over the beginning of its first metric's name, if it fits there.
+        start = " " * (column.width - min(column.width, cell_len(_heading(column.heading))))
+        # A split stands above the beginning of the name of its first metric.
         above += f"{start + group:<{column.width + 2}}"
         last = column.group
-    names = {(column.group, column.heading): column.heading.replace("_", " ") for column in columns}
+    names = {(column.group, column.heading): _heading(column.heading) for column in columns}
     return [above.rstrip(), _row(columns, names)]
 
 
+def _heading(metric: str) -> str:
+    return printable(metric.replace("_", " "))
+
+
 def _row(columns: list[_Column], cells: Mapping[tuple[str, str], str]) -> str:
-    """Cells to the right of their columns, two spaces between."""
-    return "  ".join(
-        f"{cells.get((column.group, column.heading), ''):>{column.width}}" for column in columns
-    )
+    """A line of cells, each at the right of its column, with two spaces between the columns."""
+    texts = [(cells.get((column.group, column.heading), ""), column.width) for column in columns]
+    return "  ".join(" " * (width - cell_len(text)) + text for text, width in texts)
+
+
+def _speed(per_second: float) -> str:
+    """A number per second, as in "12,346" or "0.52"."""
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
 
 
 def _clock(seconds: float) -> str:

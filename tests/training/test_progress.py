@@ -1,11 +1,13 @@
 """The display of a run: which lines it leaves, and what they say."""
 
 import io
+import re
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
+import rich.console
 
+from nnjax.console import Console
 from nnjax.training import progress
 from nnjax.training.progress import Progress, result_table
 
@@ -26,9 +28,11 @@ def clock(monkeypatch):
     return clock
 
 
-def make_console(*, terminal=False, width=80):
+def make_console(*, terminal=False, width=80, **options):
     environment = {"TERM": "xterm-256color"}
-    return Console(file=io.StringIO(), force_terminal=terminal, width=width, _environ=environment)
+    return rich.console.Console(
+        file=io.StringIO(), force_terminal=terminal, width=width, _environ=environment, **options
+    )
 
 
 def lines(console):
@@ -120,6 +124,50 @@ def test_lines_are_never_broken_away_from_a_terminal(clock):
         shown.note("a note " * 20)
         update(shown, 1, validation={"mean_absolute_error": 1.0})
     assert len(lines(console)) == 4
+
+
+@pytest.mark.parametrize("width", [26, 40, 56, 80, 200])
+def test_a_narrow_terminal_shows_fewer_columns_and_whole_numbers(clock, width):
+    console = make_console(terminal=True, width=width, force_interactive=False)
+    numbers = {"loss": 0.1234, "accuracy": 0.5678, "mean_absolute_error": 0.9012}
+    with Progress(total_steps=10, steps_per_epoch=10, console=console) as shown:
+        shown.update(step=10, train=numbers, validation=numbers, examples_per_second=0.517)
+        live = io.StringIO()
+        rich.console.Console(file=live, width=width).print(shown._display())
+    heading, *_ = [line for line in lines(console) if "loss" in line]
+    (row,) = [line for line in lines(console) if "1/1" in line]
+    assert max(len(heading), len(row)) <= width + len("\x1b[2m\x1b[0m")
+    assert set(row.split()) <= {"1/1", "10", "0.1234", "0.5678", "0.9012", "0.52", "0:00"}
+    assert row.split().count("0.1234") == (2 if width >= 80 else 1)
+    assert ("0.52" in row) == (width == 200)
+    assert "…" not in live.getvalue()
+
+
+def test_names_of_metrics_are_shown_as_they_are(clock):
+    console = make_console()
+    with Progress(total_steps=1, steps_per_epoch=1, console=console) as shown:
+        update(shown, 1, validation={"[red]f1": 1.0, "精度": 0.5, "two\nlines": 0.25})
+        shown.note("a note [of 1]\x1b")
+    _, names, row, note = lines(console)
+    assert names.split()[3:6] == ["[red]f1", "精度", "two\\nlines"]
+    assert row.split()[3:6] == ["1.0000", "0.5000", "0.2500"]
+    assert note == "a note [of 1]\\x1b"
+
+
+@pytest.mark.parametrize(
+    "environment", [{"JPY_PARENT_PID": "1", "TERM": "xterm-color"}, {"TERM": "dumb"}]
+)
+def test_a_notebook_and_a_dumb_terminal_get_lines_without_cursor_movements(clock, environment):
+    file = io.StringIO()
+    file.isatty = lambda: True
+    console = Console(file=file, _environ={"FORCE_COLOR": "1", **environment})
+    with Progress(total_steps=2, steps_per_epoch=1, console=console) as shown:
+        for step in (1, 2):
+            clock.now += 5
+            update(shown, step, validation={"loss": 1.0})
+    assert len(file.getvalue().splitlines()) == 4
+    escapes = re.findall(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", file.getvalue())
+    assert all(escape.endswith("m") for escape in escapes)
 
 
 @pytest.mark.parametrize("width", [56, 80])
