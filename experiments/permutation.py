@@ -14,8 +14,8 @@ from nnjax import fields
 from nnjax.cli.main import script_main
 from nnjax.console import Console
 from nnjax.distributed import collectives
-from nnjax.figures import style
-from nnjax.figures.comparison import compare_curves
+from nnjax.figures import compare_curves, save
+from nnjax.figures.report import left_out_on_error
 from nnjax.models import MLP
 from nnjax.runs.run import CONFIG, Run
 from nnjax.tables import Table
@@ -24,21 +24,22 @@ from nnjax.training.interruption import Interrupted
 from nnjax.training.progress import Progress
 
 DENSE = MLP(features=(512,), activation="relu")
-"""What the experiment's own convolutional model is set against."""
+"""The dense model, which the convolutional model of the experiment is compared with."""
 
 PERMUTATION_SEED = 1
 
 SEVERAL_TRAININGS = True
-"""A sweep cannot train many of these at once."""
+"""Tells a sweep that it cannot train many of these experiments in one program."""
 
 
 def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool = False) -> dict:
-    """Runs the four trainings that are not finished yet and returns the test metrics of each."""
-    del resume  # What is there already says where to go on.
+    """Runs those of the four trainings that are not finished; returns the test metrics of all."""
+    del resume  # Each training is resumed from its own run directory.
     console = Console()
     runs = {}
     for name, variation in variations(experiment).items():
-        console.print(name, style="bold")
+        if not quiet:
+            console.print(name, style="bold")
         runs[name] = part = open_part(run, name, variation)
         if part.status != "finished":
             train(variation, part, run, quiet=quiet)
@@ -46,16 +47,17 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     summary = {"status": "finished", "tests": tests}
     if not run.keeps:
         return summary
-    figure = compare_curves({name: part.read_metrics() for name, part in runs.items()})
-    path = style.save(figure, run.figures / "learning_curves.png")
     run.write_summary(summary)
     console.print(table(tests))
-    console.print(f"figure: {path}")
+    with left_out_on_error("learning_curves"):
+        figure = compare_curves({name: part.read_metrics() for name, part in runs.items()})
+        path = save(figure, run.figures / "learning_curves.png")
+        console.print(f"figure: {path}")
     return summary
 
 
 def variations(experiment: Experiment) -> dict[str, Experiment]:
-    """Both models on both sets, by name."""
+    """The experiments with either model on either set of images, by name."""
     models = {"convolutional": fields.get(experiment, "learner.model"), "dense": DENSE}
     pixels = {"original": None, "permuted": PERMUTATION_SEED}
     experiment = replace(experiment, script="classification")
@@ -70,7 +72,7 @@ def variations(experiment: Experiment) -> dict[str, Experiment]:
 
 
 def open_part(run: Run, name: str, variation: Experiment) -> Run:
-    """The run of one variation, inside the directory of the whole."""
+    """Opens or makes the run of one variation, inside the directory of the whole run."""
     directory = run.directory / name.replace(", ", "-").replace(" ", "-")
     if collectives.by_first((directory / CONFIG).exists):
         return Run.open(directory)
@@ -78,7 +80,7 @@ def open_part(run: Run, name: str, variation: Experiment) -> Run:
 
 
 def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
-    """Trains one variation, from where it was stopped if it was."""
+    """Trains one variation, from its newest checkpoint if it was stopped."""
     data = variation.data.load()
     training = variation.training
     try:
@@ -91,7 +93,7 @@ def train(variation: Experiment, part: Run, run: Run, *, quiet: bool) -> None:
 
 
 def table(tests: dict[str, dict[str, float]]) -> Table:
-    """Test loss and accuracy of each variation."""
+    """The test loss and accuracy of each variation, for ``Console.print``."""
     result = Table(["", "test loss", "test accuracy"])
     for name, test in tests.items():
         result.add_row(name, f"{test['loss']:.4f}", f"{test['accuracy']:.2%}")

@@ -82,12 +82,12 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
     predicted = None
     # A learner of the user's own may lack `predict`.
     if data.target_vocabulary is None and hasattr(result.learner, "predict"):
-        with _a_figure_less("predictions"):
+        with left_out_on_error("predictions"):
             predicted = predict_with_targets(result.learner, result.state, data, split)
     importing.join()
     paths = []
     for name, draw in _figures(result, data, run, split, predicted).items():
-        with _a_figure_less(name):
+        with left_out_on_error(name):
             figure = draw()
             if figure is not None:
                 paths.append(save(figure, run.figures / f"{name}.png"))
@@ -101,8 +101,17 @@ def _import_early() -> None:
 
 
 @contextlib.contextmanager
-def _a_figure_less(name: str) -> Iterator[None]:
-    """Turns an error into a warning of one line."""
+def left_out_on_error(name: str) -> Iterator[None]:
+    """Turns an error of a figure into a warning of one line on stderr.
+
+    Args:
+      name: of the figure, for the warning.
+
+    Example:
+      >>> from nnjax.figures.report import left_out_on_error
+      >>> with left_out_on_error("learning_curves"):
+      ...     raise IndexError("no such class")
+    """
     try:
         yield
     except UserError as error:

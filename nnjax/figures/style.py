@@ -200,7 +200,7 @@ def short(value: float) -> str:
     return f"{value:.4f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"
 
 
-def save(figure: Any, path: Path) -> Path:
+def save(figure: Any, path: Path | str) -> Path:
     """Writes a figure to a file and returns the path of the file.
 
     Args:

@@ -12,10 +12,10 @@ USAGE = """usage: nnjax train CONFIG [OPTIONS]
 CONFIG is a name from 'nnjax list' or the path of a Python file that defines `config`, an
 Experiment. 'nnjax train CONFIG --help' lists the options, which are the fields of that experiment.
 
---seeds N trains N runs that differ in their seeds alone, together, and gives their mean and spread.
+--seeds N trains N runs at once that differ only in their seeds, and prints their mean and spread.
 
-One run of several processes: start each with --coordinator HOST:PORT --processes N --process-id K,
-or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator auto.
+To train one run with several processes, start each process with --coordinator HOST:PORT
+--processes N --process-id K or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator auto.
 """
 
 
@@ -33,7 +33,7 @@ def run(arguments: list[str], script: ModuleType | None = None) -> int:
     file = files.find_config(name)
     if words.has(arguments, seeds.OPTION):
         return seeds.run(file, arguments)
-    # Imported here: options and scripts need JAX, which takes a second.
+    # Imported here, because it imports JAX, which takes a second: usage errors are shown at once.
     from nnjax.cli.hosts_options import joined
 
     with joined(arguments[1:], f"nnjax train {name}") as rest:
@@ -58,15 +58,15 @@ def _train(name: str, file: Path, rest: list[str], script: ModuleType | None) ->
         return report(experiment)
     use_threads(experiment.training.threads)
     script = script or find_script(experiment, module)
-    own = None if files.is_built_in(file) else file
-    made = Run.create(file.stem, experiment, directory=options.run_dir, config_file=own)
+    users_file = None if files.is_built_in(file) else file
+    made = Run.create(file.stem, experiment, directory=options.run_dir, config_file=users_file)
     try:
         execute(script, experiment, made, quiet=options.quiet)
     except Interrupted:
         raise
     except Exception:
-        # Options that do not fit the data or the machine, and slips in a file of one's own, leave
-        # nothing in the way of the next try.
+        # Options that do not fit the data, and errors in the user's file, are noticed only now:
+        # remove the run if nothing was trained, so that the next attempt can use its name.
         if made.keeps and made.status == "running":
             made.remove_unused()
         raise
