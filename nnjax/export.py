@@ -1,16 +1,16 @@
 """Trained models for use elsewhere: parameters as safetensors, the whole function as StableHLO.
 
-* ``model.safetensors``: every parameter by its name, such as "hidden1/kernel"; any language reads
-  it. What a model keeps beside its parameters (batch statistics) is under the name of its
-  collection. :func:`load_parameters` and :func:`import_parameters` read it back.
-* ``model.stablehlo``: the function from inputs as the data stores them (uint8 images, say) to
-  predictions, preprocessing and parameters inside, for any batch size, as ``jax.export`` writes it.
-  :func:`load_function` reads it back: it needs JAX, but neither Flax nor nnjax.
-* ``model.json``: shapes, dtypes, classes and platforms, and the function's SHA-256.
+* ``model.safetensors``: every parameter by its name, such as "hidden1/kernel". Many languages can
+  read this file. Other variables of a model, such as batch statistics, are under the name of their
+  collection. :func:`load_parameters` and :func:`import_parameters` read the file back.
+* ``model.stablehlo``: the function from inputs as the data stores them (uint8 images, for example)
+  to predictions, with preprocessing and parameters inside, for any batch size, as ``jax.export``
+  writes it. :func:`load_function` reads it back; it needs JAX, but neither Flax nor nnjax.
+* ``model.json``: shapes, dtypes, classes and platforms, and the SHA-256 of the function.
 
 A convolution takes the formulation that is fastest on the machine where the function is exported.
-The function runs on every platform named in ``model.json``, but to have the GPU's own convolutions
-in it, export it on a machine with a GPU.
+The function runs on every platform that ``model.json`` names, but it contains the GPU's own
+convolutions only if it was exported on a machine with a GPU.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from nnjax import parameters
-from nnjax.data.dataset import Dataset, Stream
+from nnjax.data.dataset import Described, Known
 from nnjax.errors import UserError, nearest
 from nnjax.learners.state import State
 from nnjax.runs import json_files
@@ -33,31 +33,47 @@ PARAMETERS, FUNCTION, DESCRIPTION = "model.safetensors", "model.stablehlo", "mod
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
-REMEDY = "choose another folder"
-"""Where the disk is full or read-only."""
+DISK_ADVICE = "choose another folder"
+"""The advice in the error where the disk is full or read-only."""
 
 CHECKED_EXAMPLES = 5
+"""Examples of random inputs that the reloaded function is compared on."""
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
-"""How far outputs may be apart, at most 1 in size or relative: another program rounds otherwise."""
+"""The largest difference between outputs, absolute or relative: two programs round differently."""
 
 
 def export(
-    learner: Any, state: State, data: Dataset | Stream, folder: Path, *, overwrite: bool = False
+    learner: Any, state: State, data: Known, folder: Path, *, overwrite: bool = False
 ) -> list[Path]:
-    """Writes a trained model and checks that what was written gives the same predictions.
+    """Writes a trained model, and checks that the files reload to the same predictions.
 
-    All files are written, or none: where that fails, those of an earlier export stay.
+    Either all files are written, or the files of an earlier export stay as they were.
+
+    Example:
+      >>> import jax, numpy as np
+      >>> from pathlib import Path
+      >>> from nnjax.data import Dataset
+      >>> from nnjax.export import export, load_function
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> train = {"inputs": np.zeros((4, 2), np.float32), "targets": np.zeros(4, np.int32)}
+      >>> data = Dataset({"train": train}, ("cat", "dog"))
+      >>> learner = Supervised(MLP(features=(), outputs=2))
+      >>> state = learner.init(jax.random.key(0), data.example())
+      >>> files = export(learner, state, data, Path("exported"))
+      >>> load_function(files[1])(np.zeros((3, 2), np.float32)).shape
+      (3, 2)
 
     Args:
       learner: with ``predict(state, inputs)``.
       state: the trained state.
-      data: tells how inputs are stored and preprocessed; its examples are not needed.
+      data: tells how inputs are stored and preprocessed; a :class:`~nnjax.data.Spec` suffices.
       folder: to write into.
-      overwrite: replace files of an earlier export.
+      overwrite: replace the files of an earlier export.
 
     Returns:
-      The files written.
+      The files written: parameters, function and description.
 
     Raises:
       UserError: the folder holds an export, the disk is full or read-only, the model cannot be
@@ -95,7 +111,19 @@ def export(
 
 
 def evaluation_params(learner: Any, state: State) -> Any:
-    """The parameters that a learner predicts with: the average where the optimizer keeps one."""
+    """The parameters that a learner predicts with: the average, where the optimizer keeps one.
+
+    Example:
+      >>> import jax, numpy as np
+      >>> from nnjax.export import evaluation_params
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> learner = Supervised(MLP(features=(), outputs=2))
+      >>> batch = {"inputs": np.zeros((4, 3), np.float32), "targets": np.zeros(4, np.int32)}
+      >>> state = learner.init(jax.random.key(0), batch)
+      >>> evaluation_params(learner, state)["output"]["kernel"].shape
+      (3, 2)
+    """
     optimizer = getattr(learner, "optimizer", None)
     if optimizer is None:
         return state.params
@@ -107,6 +135,15 @@ def evaluation_params(learner: Any, state: State) -> Any:
 
 def load_parameters(file: Path) -> dict[str, Any]:
     """Reads a safetensors file as nested dictionaries of NumPy arrays.
+
+    Example:
+      >>> import numpy as np
+      >>> from pathlib import Path
+      >>> from safetensors.numpy import save_file
+      >>> from nnjax.export import load_parameters
+      >>> save_file({"hidden1/bias": np.zeros(3, np.float32)}, "model.safetensors")
+      >>> load_parameters(Path("model.safetensors"))["hidden1"]["bias"].tolist()
+      [0.0, 0.0, 0.0]
 
     Args:
       file: with names such as "hidden1/kernel", which becomes ``["hidden1"]["kernel"]``.
@@ -129,13 +166,22 @@ def load_parameters(file: Path) -> dict[str, Any]:
 
 
 def import_parameters(file: Path, params: Any) -> Any:
-    """Puts the numbers of a safetensors file in the place of a model's parameters.
+    """A model's parameters with the numbers of a safetensors file.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from pathlib import Path
+      >>> from safetensors.flax import save_file
+      >>> from nnjax.export import import_parameters
+      >>> save_file({"output/bias": jnp.ones(2)}, "model.safetensors")
+      >>> import_parameters(Path("model.safetensors"), {"output": {"bias": jnp.zeros(2)}})
+      {'output': {'bias': Array([1., 1.], dtype=float32)}}
 
     Args:
-      file: as :func:`export` writes it, or anyone's with the same names.
-      params: the model's own, freshly drawn or as shapes: they say which names, shapes and dtypes
-        are wanted. Collections of an export that are not in it, such as batch statistics, are left
-        out; give ``{**params, **model_state}`` to have them too.
+      file: as :func:`export` writes it, or any file with the same names.
+      params: the model's parameters, freshly drawn or as shapes: they determine names, shapes and
+        dtypes. Collections of an export that are not in ``params``, such as batch statistics, are
+        left out; give ``{**params, **model_state}`` to import them too.
 
     Returns:
       A tree like ``params``.
@@ -162,7 +208,16 @@ def import_parameters(file: Path, params: Any) -> Any:
 
 
 def load_function(file: Path) -> Callable[[Any], jax.Array]:
-    """Reads ``model.stablehlo``: a function from stored inputs (batch, ...) to predictions.
+    """The function of ``model.stablehlo``, from stored inputs (batch, ...) to predictions.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from pathlib import Path
+      >>> from nnjax.export import load_function
+      >>> double = jax.export.export(jax.jit(lambda x: 2 * x))(jnp.ones(3))
+      >>> _ = Path("double.stablehlo").write_bytes(double.serialize())
+      >>> load_function(Path("double.stablehlo"))(jnp.ones(3))
+      Array([2., 2., 2.], dtype=float32)
 
     Args:
       file: as :func:`export` writes it.
@@ -178,7 +233,7 @@ def load_function(file: Path) -> Callable[[Any], jax.Array]:
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from error
     description = json_files.read_or_nothing(Path(file).with_name(DESCRIPTION))
-    # Under another name it is not what that file describes.
+    # model.json describes the function under its original name only.
     if Path(file).name == FUNCTION and description.get("sha256") not in (None, _sha256(content)):
         raise UserError(
             f"{file} is damaged or of another export: its SHA-256 is not that in {DESCRIPTION}; "
@@ -186,7 +241,7 @@ def load_function(file: Path) -> Callable[[Any], jax.Array]:
         )
     try:
         exported = jax.export.deserialize(bytearray(content))
-    # What flatbuffers raises on a damaged file depends on where the damage is.
+    # flatbuffers raises many kinds of errors, depending on where the damage is.
     except Exception as error:
         raise UserError(f"{file} is damaged or no exported function: {error}") from error
     return exported.call
@@ -197,7 +252,7 @@ UNKNOWN = "F8"
 
 
 def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays of a safetensors file, and which collections in it are no parameters."""
+    """The arrays of a safetensors file, and the names of its collections beside parameters."""
     from safetensors import SafetensorError, safe_open
 
     if Path(file).exists() and not Path(file).is_file():
@@ -231,15 +286,16 @@ def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def _lower(function: Callable, stored: Any) -> Any:
-    """Exports a function of (batch, *stored) for every platform, or else for the one at hand."""
+    """Exports a function of (batch, *stored) for every platform, else for this machine's alone."""
     (batch,) = jax.export.symbolic_shape("batch")
     inputs = jax.tree.map(lambda one: jax.ShapeDtypeStruct((batch, *one.shape), one.dtype), stored)
     here = jax.default_backend().replace("gpu", "cuda")
     failure = None
     for platforms in (PLATFORMS, (here,)):
         try:
-            return jax.export.export(jax.jit(function), platforms=platforms)(inputs)
-        # JAX raises many kinds where a primitive has no rule for a platform or a symbolic shape.
+            with _without_source_files():
+                return jax.export.export(jax.jit(function), platforms=platforms)(inputs)
+        # JAX raises many kinds of errors where a primitive has no rule for a platform or shape.
         except Exception as error:
             failure = error
     reason = str(failure).strip().partition("\n")[0]
@@ -248,13 +304,28 @@ def _lower(function: Callable, stored: Any) -> Any:
     raise UserError(f"this model cannot be exported to StableHLO: {reason}") from failure
 
 
+@contextlib.contextmanager
+def _without_source_files() -> Iterator[None]:
+    """Keeps the paths of this machine's source files out of what is exported.
+
+    Every operation of an exported function names the file and line that it comes from.
+    """
+    option = "jax_hlo_source_file_canonicalization_regex"
+    before = getattr(jax.config, option)
+    jax.config.update(option, ".*")
+    try:
+        yield
+    finally:
+        jax.config.update(option, before)
+
+
 def _pack(learner: Any, state: State) -> bytes:
     """The parameters and the model's state in the format of safetensors."""
     from safetensors.numpy import save
 
     tree = {**evaluation_params(learner, state), **state.model_state}
     arrays = {
-        # Copied, as safetensors takes the bytes as they lie in memory.
+        # A copy in C order: safetensors writes the bytes in the order of the memory.
         parameters.name(path): np.array(leaf, order="C")
         for path, leaf in jax.tree.leaves_with_path(tree)
     }
@@ -265,17 +336,20 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
-    """What someone needs to know who calls the exported function."""
+def _describe(exported: Any, data: Known) -> dict[str, Any]:
+    """What a caller of the exported function needs to know, as ``model.json`` says it."""
 
     def describe(array: Any) -> dict[str, Any]:
         shape = [size if isinstance(size, int) else str(size) for size in array.shape]
         return {"shape": shape, "dtype": str(array.dtype)}
 
+    offset = data.preprocess.offset if isinstance(data, Described) and data.preprocess else ()
     return {
         "inputs": jax.tree.map(describe, exported.in_tree.unflatten(exported.in_avals)[0][0]),
         "outputs": describe(exported.out_avals[0]),
         "classes": data.classes and list(data.classes),
+        # The source subtracts these numbers in 64 bits; the function takes the differences.
+        **({"offset": list(offset)} if offset else {}),
         "platforms": list(exported.platforms),
         "jax": jax.__version__,
     }
@@ -283,37 +357,41 @@ def _describe(exported: Any, data: Dataset | Stream) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _unfinished(files: list[Path]) -> Iterator[list[Path]]:
-    """Hidden files to write first; those still there at the end are removed."""
+    """Names of hidden files to write first; the files that are left at the end are removed."""
     unfinished = [file.with_name(f".{file.name}.unfinished") for file in files]
     try:
         yield unfinished
     finally:
         for one in unfinished:
-            # The error that led here says more than one of the removal.
+            # An error of the removal must not replace the error that led here.
             with contextlib.suppress(OSError):
                 one.unlink()
 
 
 def _write(file: Path, unfinished: Path, content: bytes) -> None:
-    """Writes what is to become ``file``."""
-    with json_files.disk_errors(file, REMEDY):
+    """Writes a new file that is to become ``file``."""
+    with json_files.disk_errors(file, DISK_ADVICE):
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
+        # Left by an export that was killed, or a link to a file elsewhere.
+        unfinished.unlink(missing_ok=True)
+        # "x" creates the file, and follows no link that appears meanwhile.
+        with unfinished.open("xb") as new:
+            new.write(content)
 
 
 def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
-    """Gives every file its name, or, where one cannot have it, all names back to the files before.
+    """Renames the new files to their final names; if one fails, restores the earlier files.
 
-    Parameters and function of two different models must not lie side by side.
+    Parameters and function of two different models must never lie side by side.
     """
     earlier = {file: file.with_name(f".{file.name}.earlier") for file in files if file.exists()}
     put = []
     try:
         for file, aside in earlier.items():
-            with json_files.disk_errors(file, REMEDY):
+            with json_files.disk_errors(file, DISK_ADVICE):
                 file.replace(aside)
         for new, file in zip(unfinished, files, strict=True):
-            with json_files.disk_errors(file, REMEDY):
+            with json_files.disk_errors(file, DISK_ADVICE):
                 new.replace(file)
             put.append(file)
     except BaseException:
@@ -330,8 +408,12 @@ def _put_in_place(unfinished: list[Path], files: list[Path]) -> None:
 # Checking ----------------------------------------------------------------------------------------
 
 
-def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]) -> None:
-    """Raises a ``UserError`` where the reloaded model is not the one that was saved."""
+def _check(learner: Any, state: State, data: Known, files: list[Path]) -> None:
+    """Checks that the written files reload to the model that was saved.
+
+    Raises:
+      UserError: a parameter or a prediction differs.
+    """
     stored = data.stored["inputs"]
     inputs = _examples(stored, None if data.vocabulary is None else len(data.vocabulary))
     wanted = np.asarray(learner.predict(state, data.prepare({"inputs": inputs})["inputs"]))
@@ -349,7 +431,7 @@ def _check(learner: Any, state: State, data: Dataset | Stream, files: list[Path]
 
 
 def _examples(stored: Any, vocabulary: int | None) -> Any:
-    """Random inputs of stored shapes and dtypes; ids are those of words."""
+    """Random inputs of stored shapes and dtypes; integers are ids of words, if there are words."""
     random = np.random.default_rng(0)
 
     def draw(one: jax.ShapeDtypeStruct) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 
 from nnjax import export
 from nnjax.data import Addition, Dataset, Preprocess
-from nnjax.data.text.digit_names import VOCABULARY, Captions
+from nnjax.data.text.digit_names import VOCABULARY
 from nnjax.data.text.windows import Windowing
 from nnjax.data.vocabulary import Vocabulary
 from nnjax.errors import UserError
@@ -23,6 +23,7 @@ from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
 from nnjax.models import CNN, MLP, Captioner, EncoderDecoder, LanguageModel
 from nnjax.optimizers import SGD
+from nnjax.runs import data_json
 from nnjax.training import Training
 from nnjax.training.experiment import fit_to_data
 
@@ -85,7 +86,7 @@ def captions():
     images = np.zeros((4, 12, 12, 1), np.uint8)
     inputs = {"source": images, "target": ids}
     splits = {"train": {"inputs": inputs, "targets": ids}}
-    return Captions(splits, target_vocabulary=VOCABULARY)
+    return Dataset(splits, target_vocabulary=VOCABULARY, preprocessed="source")
 
 
 def sums():
@@ -109,7 +110,9 @@ def test_sequence_models_of_any_batch_size(name, tmp_path):
     data = load()
     learner = fit_to_data(Supervised(model=model), data, Training(epochs=1, batch_size=2))
     state = learner.init(jax.random.key(0), data.example(2))
-    files = export.export(learner, state, data, tmp_path)
+    # What a run records of its data is enough.
+    recorded = data_json.from_json(json.loads(json.dumps(data_json.to_json(data))))
+    files = export.export(learner, state, recorded, tmp_path)
     function = export.load_function(files[1])
     arrays = data.split("train")
     for count in (1, 3):
@@ -178,7 +181,7 @@ def read_all(folder):
 @pytest.mark.parametrize("name", [export.PARAMETERS, export.FUNCTION, export.DESCRIPTION])
 @pytest.mark.parametrize(
     ("step", "failing"),
-    [("write_bytes", ".{}.unfinished"), ("replace", ".{}.unfinished"), ("replace", "{}")],
+    [("open", ".{}.unfinished"), ("replace", ".{}.unfinished"), ("replace", "{}")],
     ids=["written", "put in place", "moved aside"],
 )
 def test_a_failed_export_leaves_the_one_before(name, step, failing, tmp_path, monkeypatch):
@@ -188,9 +191,9 @@ def test_a_failed_export_leaves_the_one_before(name, step, failing, tmp_path, mo
     before = read_all(tmp_path)
     method = getattr(Path, step)
 
-    def fail(self, *arguments):
+    def fail(self, *arguments, **options):
         if self.name != failing.format(name):
-            return method(self, *arguments)
+            return method(self, *arguments, **options)
         self.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -202,6 +205,29 @@ def test_a_failed_export_leaves_the_one_before(name, step, failing, tmp_path, mo
         with pytest.raises(UserError, match="cannot write"):
             export.export(learner, other, data, tmp_path / "new")
         assert not read_all(tmp_path / "new")
+
+
+def test_a_link_in_the_place_of_an_unfinished_file_is_not_followed(tmp_path):
+    learner, state, data = make(MLP(features=(), outputs=3))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (tmp_path / "out").mkdir()
+    for name in (export.PARAMETERS, export.FUNCTION, export.DESCRIPTION):
+        (tmp_path / "out" / f".{name}.unfinished").symlink_to(elsewhere)
+    for file in export.export(learner, state, data, tmp_path / "out"):
+        assert not file.is_symlink()
+    assert elsewhere.read_text() == "mine"
+    assert len(read_all(tmp_path / "out")) == 3
+
+
+def test_no_file_names_a_path_of_this_machine(tmp_path):
+    learner, state, data = make(CNN(features=(2,), kernel_sizes=(3,), hidden=(4,), outputs=3))
+    before = jax.config.jax_hlo_source_file_canonicalization_regex
+    for file in export.export(learner, state, data, tmp_path):
+        content = file.read_bytes()
+        assert b".py" not in content
+        assert not any(str(path).encode() in content for path in (Path.cwd(), Path.home()))
+    assert jax.config.jax_hlo_source_file_canonicalization_regex == before
 
 
 def test_other_predictions_are_not_kept(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from nnjax.cli import files
-from nnjax.data.dataset import Dataset, Stream
+from nnjax.data.dataset import Dataset, Known, Stream, conform
 from nnjax.errors import UserError, warn
 from nnjax.runs.run import CONFIG, CONFIG_FILE, Run
 from nnjax.training.experiment import Experiment, check_data
@@ -20,17 +20,34 @@ class Opened(NamedTuple):
     module: ModuleType | None
 
     def load_data(self) -> Dataset | Stream:
-        """The data of the experiment.
+        """The data of the experiment, in the form that the run was trained with.
+
+        The statistics of ``standardise``, the order of the classes and the length of padded texts
+        are those that the run recorded, also where the data has changed since.
 
         Raises:
-          UserError: its source gives none.
+          UserError: the source gives no data, or data that the model cannot take.
         """
         try:
             data = self.experiment.data.load()
         except UserError as error:
             raise UserError(f"{error}{self._elsewhere()}") from error
         check_data(data)
-        return data
+        saved = self.run.read_data()
+        return data if saved is None else conform(data, saved)
+
+    def known_data(self) -> Known:
+        """What the run recorded of its data, or the data itself where the record does not suffice.
+
+        Raises:
+          UserError: the data is needed, and its source gives none.
+        """
+        saved = self.run.read_data()
+        if saved is None or saved.complete is False:
+            return self.load_data()
+        # Version 0.1.0 did not record whether the data has a `prepare` of its own.
+        has_own_source = type(self.experiment.data).__module__.partition(".")[0] != "nnjax"
+        return self.load_data() if saved.complete is None and has_own_source else saved
 
     def _elsewhere(self) -> str:
         """Where a relative path of the data leads from, if not from here."""

@@ -1,4 +1,4 @@
-"""What the commands that use a trained model share: opening it, without its data where possible."""
+"""What the commands that use a trained model of texts share: opening its run, reading texts."""
 
 import io
 import sys
@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnjax.cli.runs import open_run
+from nnjax.data.text.labelled import LabelledText
+from nnjax.data.text.tagged import TaggedText
 from nnjax.errors import UserError, warn
 from nnjax.learners.state import State
 
 
 class Trained(NamedTuple):
-    """A trained learner, and what the run knows of its data (a ``Spec``), or the data itself."""
+    """A trained learner with what its run recorded.
+
+    Attributes:
+      directory: the run directory.
+      learner: the learner, with what it took from the data filled in.
+      state: the best state, else the newest.
+      data: what the run recorded of its data (a ``Spec``), or the data itself.
+      experiment: the run's configuration.
+    """
 
     directory: Path
     learner: Any
@@ -21,14 +31,23 @@ class Trained(NamedTuple):
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What ``model.apply`` takes: the parameters, averaged ones where there are such."""
+        """The variables for ``model.apply``, averaged where the optimizer averages."""
         from nnjax.export import evaluation_params
 
         return {"params": evaluation_params(self.learner, self.state)}
 
+    @property
+    def maximum_length(self) -> int | None:
+        """The number of words, or characters, after which texts were cut in training."""
+        recorded = self.data.maximum_length
+        # Version 0.1.0 did not record it; sentences to translate are never cut.
+        if recorded is None and isinstance(self.experiment.data, LabelledText | TaggedText):
+            return self.experiment.data.maximum_length
+        return recorded
+
 
 def open_trained(directory: Path, *, trust: bool = False) -> Trained:
-    """Opens a run and reads its best, else its newest parameters.
+    """Opens a run and reads its best, else its newest parameters; its data need not be there.
 
     Args:
       directory: of the run.
@@ -40,8 +59,7 @@ def open_trained(directory: Path, *, trust: bool = False) -> Trained:
     from nnjax.training.snapshot import read_trained
 
     opened = open_run(directory, trust=trust)
-    # The data may be far away by now, and what its vocabulary was is all that is needed.
-    data = opened.run.read_data() or opened.load_data()
+    data = opened.known_data()
     learner, state, _ = read_trained(opened.experiment, opened.run, data, warn)
     return Trained(opened.run.directory, learner, state, data, opened.experiment)
 
@@ -68,4 +86,4 @@ def read_lines() -> list[str]:
     if not text:
         raise UserError("standard input is empty; pipe text in, a line each")
     # Not splitlines: a form feed within a text ends no line.
-    return text.removesuffix("\n").split("\n")
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")

@@ -41,6 +41,9 @@ class Described:
       augment: applied to the inputs on the device before ``preprocess``, in training only.
       vocabulary: the words of the inputs, where these are ids.
       target_vocabulary: the words of what is predicted word by word.
+      preprocessed: the array that ``augment`` and ``preprocess`` are applied to, where the inputs
+        are several arrays, such as "source" for images with captions.
+      maximum_length: the number of words, or characters, after which texts are cut; None cuts none.
     """
 
     stored: Mapping[str, Any]
@@ -49,6 +52,8 @@ class Described:
     augment: Augment
     vocabulary: Vocabulary | None = None
     target_vocabulary: Vocabulary | None = None
+    preprocessed: str | None = None
+    maximum_length: int | None = None
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
@@ -71,13 +76,22 @@ class Described:
           batch: with ``inputs`` as stored.
           key: given in training, where it draws the augmentation; None in evaluation.
         """
-        inputs = batch["inputs"] if key is None else self.augment(key, batch["inputs"])
-        batch = {**batch, "inputs": inputs}
+        inputs = batch["inputs"]
         if self.preprocess is None:
-            return {name: ids(array) for name, array in batch.items()}
-        if isinstance(inputs, Mapping):
+            inputs = inputs if key is None else self.augment(key, inputs)
+            return {name: ids(array) for name, array in {**batch, "inputs": inputs}.items()}
+        if not isinstance(inputs, Mapping):
+            return {**batch, "inputs": self._scale(inputs, key)}
+        if self.preprocessed is None:
             raise UserError("inputs of several arrays are not scaled as one; give preprocess=None")
-        return {**batch, "inputs": self.preprocess(inputs)}
+        scaled = self._scale(inputs[self.preprocessed], key)
+        prepared = {name: ids(array) for name, array in batch.items()}
+        return {**prepared, "inputs": {**prepared["inputs"], self.preprocessed: scaled}}
+
+    def _scale(self, array: jax.Array, key: jax.Array | None) -> jax.Array:
+        """One array of inputs, augmented where there is a key, and preprocessed."""
+        assert self.preprocess is not None
+        return self.preprocess(array if key is None else self.augment(key, array))
 
     def example(self, batch_size: int = 1) -> Any:
         """Shape and dtype of a batch as a learner takes it, without computing anything."""
@@ -104,6 +118,11 @@ class Spec(Described):
       augment: as in :class:`Dataset`.
       vocabulary: as in :class:`Dataset`.
       target_vocabulary: as in :class:`Dataset`.
+      preprocessed: as in :class:`Dataset`.
+      maximum_length: as in :class:`Dataset`.
+      complete: whether ``prepare`` does here what it does in the data, so that a trained model can
+        be used without it; False where the data is of a class with a ``prepare`` of its own, None
+        where that is not known.
     """
 
     stored: Mapping[str, Any]
@@ -113,6 +132,9 @@ class Spec(Described):
     augment: Augment = field(default_factory=Augment)
     vocabulary: Vocabulary | None = None
     target_vocabulary: Vocabulary | None = None
+    preprocessed: str | None = None
+    maximum_length: int | None = None
+    complete: bool | None = None
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
@@ -132,6 +154,10 @@ class Dataset(Described):
       augment: applied to the inputs on the device before ``preprocess``, in training only.
       vocabulary: the words of the inputs, where these are ids.
       target_vocabulary: the words of what is predicted word by word.
+      preprocessed: the array that ``augment`` and ``preprocess`` are applied to, where the inputs
+        are several arrays, such as "source" for images with captions.
+      maximum_length: the number of words, or characters, after which the source has cut texts; None
+        where it cuts none.
 
     Raises:
       UserError: there is nothing to train on, a split has another name, lacks inputs or targets,
@@ -145,6 +171,8 @@ class Dataset(Described):
     augment: Augment = field(default_factory=Augment)
     vocabulary: Vocabulary | None = None
     target_vocabulary: Vocabulary | None = None
+    preprocessed: str | None = None
+    maximum_length: int | None = None
 
     def __post_init__(self):
         for name, split in self.splits.items():

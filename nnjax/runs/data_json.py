@@ -1,7 +1,8 @@
-"""The description of a run's data, ``data.json``: shapes, sizes, classes and vocabularies.
+"""What a run records of its data, ``data.json``: all that its trained model needs of it.
 
-With this description a trained model can be used where the data is not. Data that has changed since
-the run began, such as another vocabulary, is refused before it meets the parameters.
+The record holds the shapes, sizes, classes, vocabularies, preprocessing and maximum length of the
+training data. With it a trained model can be used where the data is not, and other data can be
+brought to the form that the model expects (:func:`nnjax.data.conform`) or is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.data.checks import path_name
-from nnjax.data.dataset import SPLITS, Known, Spec
+from nnjax.data.dataset import SPLITS, Described, Known, Spec
+from nnjax.data.preprocessing import Preprocess
 from nnjax.errors import UserError
 from nnjax.runs import config_json
 
@@ -22,6 +24,11 @@ OPTIONS = {
     "target_vocabulary": ("check", "__len__"),
 }
 """Attributes of the data that are saved as configs, with the methods that each must have."""
+
+ROUNDING = 1e-6
+"""How far statistics of the same data may differ between two computers, in standard deviations."""
+
+ADVICE = "restore the data that the run began with, or train anew"
 
 
 def to_json(data: Known) -> dict[str, Any]:
@@ -45,6 +52,9 @@ def to_json(data: Known) -> dict[str, Any]:
         "sizes": {name: data.size(name) for name in SPLITS if data.size(name)},
         "classes": data.classes and list(data.classes),
         **{name: value and config_json.to_json(value) for name, value in options.items()},
+        "preprocessed": getattr(data, "preprocessed", None),
+        "maximum_length": getattr(data, "maximum_length", None),
+        "complete": _is_complete(data),
     }
 
 
@@ -65,14 +75,27 @@ def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
       ('0', '1')
     """
     try:
+        stored = {name: _read_stored(value) for name, value in saved["stored"].items()}
+        # Runs of version 0.1.0 lack this entry: their only such inputs are images with captions.
+        captions = "source" if isinstance(stored["inputs"], Mapping) else None
         return Spec(
-            stored={name: _read_stored(value) for name, value in saved["stored"].items()},
+            stored=stored,
             sizes=_read_sizes(saved["sizes"]),
             classes=_read_classes(saved["classes"]),
+            preprocessed=_read_name(saved.get("preprocessed", captions)),
+            maximum_length=_read_length(saved.get("maximum_length")),
+            complete=_read_flag(saved.get("complete")),
             **{name: _read_option(name, saved[name], trust) for name in OPTIONS},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"this is no description of data: {error!r}") from error
+
+
+def _is_complete(data: Known) -> bool:
+    """Whether a :class:`Spec` prepares batches as the data does."""
+    cls = type(data)
+    has_own_prepare = getattr(cls, "prepare", None) is not Described.prepare
+    return not has_own_prepare or cls.__module__.partition(".")[0] == "nnjax"
 
 
 def _read_stored(saved: Mapping[str, Any]) -> Any:
@@ -102,6 +125,24 @@ def _read_classes(saved: Any) -> tuple[str, ...] | None:
     return tuple(saved)
 
 
+def _read_name(saved: Any) -> str | None:
+    if saved is not None and type(saved) is not str:
+        raise ValueError(f"the preprocessed array is {saved!r}")
+    return saved
+
+
+def _read_length(saved: Any) -> int | None:
+    if saved is not None and (type(saved) is not int or saved < 1):
+        raise ValueError(f"the maximum length is {saved!r}")
+    return saved
+
+
+def _read_flag(saved: Any) -> bool | None:
+    if saved is not None and type(saved) is not bool:
+        raise ValueError(f"complete is {saved!r}")
+    return saved
+
+
 def _read_option(name: str, saved: Any, trust: bool) -> Any:
     if saved is None:
         return None
@@ -121,7 +162,7 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
       sizes: whether the numbers of examples must be the same, as for a run that goes on.
 
     Raises:
-      UserError: examples, classes, vocabulary or sizes differ.
+      UserError: examples, classes, vocabulary, preprocessing or sizes differ.
 
     Example:
       >>> from nnjax.data import Circles
@@ -129,7 +170,6 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
       >>> data = Circles().load()
       >>> data_json.check_same(data, data, sizes=True)
     """
-    advice = "restore the data that the run began with, or train anew"
     must_be_equal = [
         ("as an example", _shapes(saved), _shapes(data)),
         # A user may give the classes as a list.
@@ -137,21 +177,51 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
     ]
     for name, before, now in must_be_equal:
         if before != now:
-            raise UserError(f"the data has {now} {name}, the run was trained on {before}; {advice}")
+            raise UserError(f"the data has {now} {name}, the run was trained on {before}; {ADVICE}")
     for name in ("vocabulary", "target_vocabulary"):
         before, now = getattr(saved, name), getattr(data, name, None)
         if before is not None and now is not None:
             now.check(before)
+    _check_preprocessing(saved.preprocess, getattr(data, "preprocess", None))
     for split in SPLITS if sizes else ():
         before, now = saved.size(split), data.size(split)
         if before != now:
             raise UserError(
-                f"the {split} split has {now:,} examples, the run began with {before:,}; {advice}"
+                f"the {split} split has {now:,} examples, the run began with {before:,}; {ADVICE}"
             )
 
 
 def _as_tuple(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if classes is None else tuple(classes)
+
+
+def _check_preprocessing(saved: Preprocess | None, now: Preprocess | None) -> None:
+    """Refuses inputs that are scaled or standardised otherwise than those of the training.
+
+    Raises:
+      UserError: names the numbers that differ.
+    """
+    if saved is None or now is None:
+        return
+    for name in ("scale", "permutation_seed"):
+        before, after = getattr(saved, name), getattr(now, name)
+        if before != after:
+            raise UserError(
+                f"the data has the preprocessing {name}={after}, the run was trained with "
+                f"{before}; {ADVICE}"
+            )
+    spread = max(saved.std, default=1.0)
+    for name in ("std", "mean", "offset"):
+        before, after = getattr(saved, name), getattr(now, name)
+        same = len(before) == len(after)
+        if not (same and np.allclose(before, after, ROUNDING, ROUNDING * spread)):
+            pairs = enumerate(zip(before, after, strict=False))
+            place = next((place for place, pair in pairs if pair[0] != pair[1]), 0)
+            shown = [f"{one[place]:.6g}" if one else "none" for one in (after, before)]
+            raise UserError(
+                f"the inputs are preprocessed with the {name} {shown[0]}, the run was trained with "
+                f"{shown[1]} (feature {place + 1}): the data has changed; {ADVICE}"
+            )
 
 
 def _shapes(data: Known) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 import jax
 
 from nnjax import metrics, parameters
-from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.data.dataset import SPLITS, Dataset, Stream, conform
 from nnjax.distributed import collectives, devices
 from nnjax.errors import UserError
 from nnjax.learners.state import State
+from nnjax.runs import data_json
 from nnjax.runs.checkpoints import import_in_background
 from nnjax.runs.run import Run
 from nnjax.training import best, fingerprint, snapshot, updates
@@ -101,6 +102,8 @@ def fit(
       2
     """
     with run.locked() if run else nullcontext():
+        if run and resume:
+            data = collectives.together(lambda: _as_recorded(data, run))
         loop = _Loop(learner, data, training, run, progress, observe)
         try:
             loop.begin(resume)
@@ -336,6 +339,21 @@ class _Loop:
         self.feed.close()
         self.recorder.close()
         self.saver.close()
+
+
+def _as_recorded(data: Dataset | Stream, run: Run) -> Dataset | Stream:
+    """The data, preprocessed exactly as when the run began.
+
+    Another computer may round the statistics of the same data otherwise.
+
+    Raises:
+      UserError: the data is not what the run began with.
+    """
+    saved = run.read_data()
+    if saved is None:
+        return data
+    data_json.check_same(saved, data, sizes=True)
+    return conform(data, saved)
 
 
 def _check_unused(run: Run, resume: bool) -> None:

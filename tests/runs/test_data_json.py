@@ -31,6 +31,57 @@ def test_a_description_reads_back_the_same():
     assert (spec.preprocess, spec.outputs) == (data.preprocess, 2)
 
 
+def test_texts_and_captions_read_back_the_same():
+    data = dataclasses.replace(dataset(), maximum_length=7, preprocessed="left")
+    spec = saved_and_read(data)
+    assert (spec.maximum_length, spec.preprocessed, spec.complete) == (7, "left", True)
+    batch = {"inputs": {"left": np.ones((1, 3)), "right": np.ones((1, 2), np.int16)}}
+    prepared = spec.prepare(batch)["inputs"]
+    assert prepared["left"].tolist() == [[0.25, 0.25, 0.25]]
+    assert prepared["right"].dtype == np.int32
+
+
+def test_a_record_of_version_0_1_0_is_read():
+    saved = data_json.to_json(dataset())
+    for name in ("preprocessed", "maximum_length", "complete"):
+        del saved[name]
+    spec = data_json.from_json(saved)
+    assert (spec.preprocessed, spec.maximum_length, spec.complete) == ("source", None, None)
+
+
+class Prepared(Dataset):
+    def prepare(self, batch, key=None):
+        return {**super().prepare(batch, key), "more": 1}
+
+
+def test_data_that_prepares_batches_in_its_own_way_is_known_for_it():
+    plain = dataset()
+    own = Prepared(plain.splits, plain.classes, None)
+    assert (saved_and_read(plain).complete, saved_and_read(own).complete) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"std": (2.001,)}, "the std 2.001, the run was trained with 2 (feature 1)"),
+        ({"mean": (1.0,)}, "the mean 1, the run was trained with none (feature 1)"),
+        ({"scale": 1.0}, "the preprocessing scale=1.0, the run was trained with 0.5"),
+    ],
+)
+def test_other_preprocessing_is_refused(changed, message):
+    data = dataset()
+    preprocess = dataclasses.replace(data.preprocess, **changed)
+    with pytest.raises(UserError) as raised:
+        data_json.check_same(data, dataclasses.replace(data, preprocess=preprocess), sizes=False)
+    assert message in str(raised.value)
+
+
+def test_statistics_may_be_rounded_otherwise():
+    data = dataset()
+    preprocess = dataclasses.replace(data.preprocess, std=(2.0 + 1e-12,))
+    data_json.check_same(data, dataclasses.replace(data, preprocess=preprocess), sizes=True)
+
+
 def test_no_preprocessing_and_no_classes():
     data = dataclasses.replace(dataset(), preprocess=None, classes=None)
     spec = saved_and_read(data)

@@ -11,7 +11,7 @@ import tyro
 from nnjax.cli.options import call_with_options
 from nnjax.cli.trained import Trained, open_trained, read_lines
 from nnjax.data.text.padding import encode_texts
-from nnjax.errors import UserError
+from nnjax.errors import UserError, warn
 
 BATCH = 64
 """Texts classified at once."""
@@ -34,15 +34,34 @@ def classify(run: Annotated[Path, tyro.conf.Positional], trust: bool = False) ->
             "no texts; give a run of one that does, such as topic"
         )
     lines = read_lines()
+    _warn_of_cut_texts(trained, lines)
     for first in range(0, len(lines), BATCH):
         for answer in _answers(trained, lines[first : first + BATCH]):
             print(answer, flush=True)
 
 
+def _warn_of_cut_texts(trained: Trained, lines: Sequence[str]) -> None:
+    """Tells that texts are longer than those of the training, which were cut."""
+    most = trained.maximum_length
+    if most is None:
+        return
+    tokeniser = trained.data.vocabulary.tokeniser
+    cut = [number for number, line in enumerate(lines, 1) if len(tokeniser.split(line)) > most]
+    if cut:
+        unit = "characters" if tokeniser.level == "characters" else "words"
+        warn(
+            f"{len(cut):,} of {len(lines):,} texts, the first on line {cut[0]:,}, are cut after "
+            f"{most:,} {unit}, as those of the training were"
+        )
+
+
 def _answers(trained: Trained, lines: Sequence[str]) -> Iterator[str]:
     """The line to print for each text."""
     data = trained.data
-    ids = encode_texts(data.vocabulary, lines)
+    # Sources of labelled texts drop spaces at the ends; tags are of every character.
+    is_tagger = len(data.stored["targets"].shape) > 0
+    texts = lines if is_tagger else [line.strip() for line in lines]
+    ids = encode_texts(data.vocabulary, texts, trained.maximum_length)
     predicted = np.asarray(jax.jit(trained.learner.predict)(trained.state, ids))
     for line, row in zip(lines, predicted, strict=True):
         yield _tagged(line, row, data) if row.ndim == 2 else _classified(line, row, data)
@@ -57,8 +76,9 @@ def _classified(line: str, probabilities: np.ndarray, data: Any) -> str:
 
 def _tagged(line: str, probabilities: np.ndarray, data: Any) -> str:
     words = data.vocabulary.tokeniser.split(line)
-    tags = [data.classes[tag] for tag in probabilities.argmax(-1)[: len(words)]]
-    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
+    tags = [data.classes[tag] for tag in probabilities.argmax(-1)]
+    # Words beyond the maximum length were not read and get no tag.
+    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=False))
 
 
 def run(arguments: list[str]) -> int:

@@ -30,7 +30,7 @@ def export(
 
     console = Console()
     opened = open_run(run, trust=trust)
-    data = opened.load_data()
+    data = opened.known_data()
     learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     folder = to or opened.run.directory / "export"
     files = write(learner, state, data, folder, overwrite=overwrite)

@@ -58,6 +58,11 @@ class Bucketed(Described):
         """The words of what is predicted word by word."""
         return self.data.target_vocabulary
 
+    @property
+    def maximum_length(self) -> int | None:
+        """The number of words, or characters, after which the source has cut texts."""
+        return self.data.maximum_length
+
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
         return self.data.size(name)

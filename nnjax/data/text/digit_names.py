@@ -3,12 +3,10 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.images.mnist import Mnist
-from nnjax.data.preprocessing import ids
 from nnjax.data.splits import ImageSplits
 from nnjax.data.text.pairs import decoder_arrays
 from nnjax.data.vocabulary import END, START, Vocabulary
@@ -20,18 +18,6 @@ LETTERS = tuple(sorted(set("".join(NAMES))))
 VOCABULARY = Vocabulary((START, END, *LETTERS))
 
 WIDTH = max(map(len, NAMES))
-
-
-class Captions(Dataset):
-    """Images with captions: the image is preprocessed, and the words are left as they are."""
-
-    def prepare(self, batch: Batch, key: jax.Array | None = None) -> Batch:
-        """Scales the images and makes ids int32; pure, to be called under ``jit``."""
-        assert self.preprocess is not None
-        images = batch["inputs"]["source"]
-        images = images if key is None else self.augment(key, images)
-        prepared = ids(dict(batch))
-        return {**prepared, "inputs": {**prepared["inputs"], "source": self.preprocess(images)}}
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,7 @@ class DigitNames(ImageSplits):
     path: Path | None = None
     data_dir: Path | None = None
 
-    def load(self) -> Captions:
+    def load(self) -> Dataset:
         """Inputs ``source`` (n, 28, 28, 1) uint8 and ``target`` (n, 6) ids; targets (n, 6) ids.
 
         Raises:
@@ -54,11 +40,12 @@ class DigitNames(ImageSplits):
         """
         digits = Mnist(**{one.name: getattr(self, one.name) for one in fields(self)}).load()
         splits = {name: _captioned(split) for name, split in digits.splits.items()}
-        return Captions(
+        return Dataset(
             splits,
             preprocess=digits.preprocess,
             augment=digits.augment,
             target_vocabulary=VOCABULARY,
+            preprocessed="source",
         )
 
 

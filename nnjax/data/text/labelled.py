@@ -150,7 +150,10 @@ class LabelledText(Sequences):
             }
             for name, texts in cut.items()
         }
-        return self.finished(Dataset(arrays, classes, None, vocabulary=vocabulary))
+        data = Dataset(
+            arrays, classes, None, vocabulary=vocabulary, maximum_length=self.maximum_length
+        )
+        return self.finished(data)
 
 
 def _numbering(

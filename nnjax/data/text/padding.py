@@ -40,12 +40,15 @@ def encode_padded(
     return padded
 
 
-def encode_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> np.ndarray:
+def encode_texts(
+    vocabulary: Vocabulary, texts: Sequence[str], maximum_length: int | None = None
+) -> np.ndarray:
     """The ids of texts below one another, padded with -1 after their end.
 
     Args:
       vocabulary: of the words, into which its tokeniser cuts the texts.
       texts: n of them; some may be empty.
+      maximum_length: longer texts are cut after so many words; None cuts none.
 
     Returns:
       int32 (n, width), the width being the least multiple of 16 that holds the longest text.
@@ -53,7 +56,7 @@ def encode_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> np.ndarray:
     Raises:
       UserError: a word is not in the vocabulary, and that has no ``<unknown>``.
     """
-    words = [vocabulary.tokeniser.split(text) for text in texts]
+    words = [vocabulary.tokeniser.split(text)[:maximum_length] for text in texts]
     width = -(-longest(words) // MULTIPLE) * MULTIPLE
     return encode_padded(vocabulary, words, width).astype(np.int32)
 

@@ -69,7 +69,10 @@ class TaggedText(Sequences):
             }
             for name, split in splits.items()
         }
-        return self.finished(Dataset(arrays, tags.words, None, vocabulary=vocabulary))
+        data = Dataset(
+            arrays, tags.words, None, vocabulary=vocabulary, maximum_length=self.maximum_length
+        )
+        return self.finished(data)
 
     def _cased(self, words: list[str]) -> list[str]:
         return [word.lower() for word in words] if self.lower_case else words

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from nnjax.data.dataset import Batch, Dataset, library
+from nnjax.data.conforming import check_inputs
+from nnjax.data.dataset import Batch, Dataset, Spec, library
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess
 from nnjax.data.vocabulary import Vocabulary, smallest
@@ -56,6 +57,15 @@ class Windows(Dataset):
     def size(self, name: str) -> int:
         """Number of windows of a split in one pass; 0 where the data has no such split."""
         return int(self.splits[name]["windows"]) if name in self.splits else 0
+
+    def conform(self, spec: Spec) -> "Windows":
+        """The same windows, if they are as a model trained on ``spec`` expects them.
+
+        Raises:
+          UserError: the windows have another length.
+        """
+        check_inputs(spec.stored, self.stored, spec.preprocess)
+        return self
 
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
         """Cuts windows out of the text of a split: on the host if all are NumPy's, else pure.
