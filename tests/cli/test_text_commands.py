@@ -1,6 +1,8 @@
 """``nnjax generate``, ``translate`` and ``classify``: what trained models of text are used for."""
 
 import io
+import json
+import shutil
 import sys
 
 import numpy as np
@@ -62,7 +64,8 @@ def fruits(tmp_path_factory):
         lines = [" ".join(draw.choice(words, 1 + number % 4)) for number in range(40)]
         (folder / "things" / f"all.{kind}").write_text("\n".join(lines))
     model = SequenceClassifier(Recurrent(GRUCell(8)), embedding=8)
-    data = LabelledText(path=folder / "things", validation=0, test=10)
+    # Of the texts of training all have at most four words.
+    data = LabelledText(path=folder / "things", validation=0, test=10, maximum_length=4)
     return train(folder, "fruits", data, model, 15)
 
 
@@ -113,6 +116,35 @@ def test_lines_are_classified(fruits, capsys, monkeypatch):
     assert all(0.5 < float(row[1]) <= 1 for row in rows)
 
 
+def test_texts_are_cut_as_those_of_the_training_were(fruits, capsys, monkeypatch):
+    whole = "apple pear plum pear" + " saw axe plane" * 5
+    given(monkeypatch, f"{whole}\n apple\r\n")
+    assert main(["classify", str(fruits.directory)]) == 0
+    captured = capsys.readouterr()
+    rows = [line.split("\t") for line in captured.out.splitlines()]
+    assert [row[0] for row in rows] == ["fruit", "fruit"]
+    assert rows[0][2] == whole
+    assert "1 of 2 texts, the first on line 1, are cut after 4 words" in captured.err
+    given(monkeypatch, "apple pear plum pear\n")
+    assert main(["classify", str(fruits.directory)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.split("\t")[1] == rows[0][1]
+    assert not captured.err
+
+
+def test_a_run_of_version_0_1_0_cuts_by_its_configuration(fruits, capsys, monkeypatch, tmp_path):
+    copy = shutil.copytree(fruits.directory, tmp_path / "copy")
+    recorded = json.loads((copy / "data.json").read_text())
+    for name in ("maximum_length", "preprocessed", "complete"):
+        del recorded[name]
+    (copy / "data.json").write_text(json.dumps(recorded))
+    given(monkeypatch, "apple pear plum pear saw saw saw saw saw saw saw\n")
+    assert main(["classify", str(copy)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("fruit\t")
+    assert "are cut after 4 words" in captured.err
+
+
 @pytest.mark.parametrize(
     ("command", "run", "options", "message"),
     [
@@ -126,6 +158,9 @@ def test_lines_are_classified(fruits, capsys, monkeypatch):
         ("translate", "verses", [], "holds a LanguageModel, which translates nothing"),
         ("translate", "sums", ["--beams", "0"], "must be at least 1, not 0"),
         ("classify", "verses", [], "classifies no texts"),
+        ("classify", "digits_run", [], "holds a MLP that classifies no texts"),
+        ("generate", "digits_run", [], "holds a MLP, which writes no text"),
+        ("translate", "digits_run", [], "holds a MLP, which translates nothing"),
     ],
 )
 def test_what_does_not_fit_is_refused(command, run, options, message, request, monkeypatch, capsys):
@@ -245,3 +280,9 @@ def test_what_a_model_cannot_write_ends_no_training(tmp_path, capsys, model, dat
     run = Run.open(tmp_path / "run")
     assert run.status == "finished"
     assert len(list((tmp_path / "run").rglob("samples/*"))) == written
+    capsys.readouterr()
+    prompt = ["--prompt", "the", "--length", "5"]
+    assert main(["generate", str(tmp_path / "run"), *prompt]) == (0 if written else 1)
+    heard = capsys.readouterr()
+    assert bool(heard.out) == bool(written)
+    assert heard.err.count("\n") == 1

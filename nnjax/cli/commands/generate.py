@@ -82,6 +82,11 @@ def language_of(trained: Trained) -> Any:
             f"{trained.directory} holds a {type(trained.learner.model).__name__}, which writes no "
             "text; give a run of a language model, such as char_lm"
         )
+    if trained.data.vocabulary is None:
+        raise UserError(
+            f"the {type(trained.learner.model).__name__} in {trained.directory} writes about "
+            "something that is no text; call nnjax.generation.answer from Python"
+        )
     if trained.data.vocabulary != vocabulary:
         raise UserError(
             f"the model in {trained.directory} writes answers to a source; use nnjax translate"
@@ -96,7 +101,6 @@ class _Printer:
         self._vocabulary = vocabulary
         self._ids = list(prompt)
         self._printed = 0
-        self._print(self._settled())
 
     def __call__(self, ids: Any) -> None:
         self._ids += [one for one in ids[0].tolist() if one >= 0]
