@@ -122,7 +122,7 @@ def evaluation_params(learner: Any, state: State) -> Any:
       >>> batch = {"inputs": np.zeros((4, 3), np.float32), "targets": np.zeros(4, np.int32)}
       >>> state = learner.init(jax.random.key(0), batch)
       >>> evaluation_params(learner, state)["output"]["kernel"].shape
-      (3, 2)
+      (2, 3)
     """
     optimizer = getattr(learner, "optimizer", None)
     if optimizer is None:

@@ -16,27 +16,36 @@ from nnjax.data.words import Tokeniser
 from nnjax.errors import UserError
 
 UNKNOWN = "<unknown>"
-"""Stands for every word that the vocabulary does not have."""
+"""The word in place of every word that the vocabulary does not have."""
 
 START = "<start>"
-"""What a decoder is given first."""
+"""The first word that a decoder reads."""
 
 END = "<end>"
-"""What a decoder writes last."""
+"""The last word that a decoder writes."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """Words, whose ids are their places; characters are words of one letter.
 
-    There is no word for padding: where there is nothing, arrays hold a negative id.
+    There is no word for padding: arrays hold a negative id where a text has ended.
+
+    Example:
+      >>> from nnjax.data import Vocabulary
+      >>> vocabulary = Vocabulary(("<unknown>", "a", "b", " "))
+      >>> vocabulary.encode_text("a bc").tolist()
+      [1, 3, 2, 0]
+      >>> vocabulary.decode_text([1, 3, 2, -1])
+      'a b'
 
     Attributes:
-      words: all different; may have the special words ``<unknown>``, ``<start>`` and ``<end>``.
-      tokeniser: how a text is cut into these words.
+      words: all different; they may contain the special words ``<unknown>``, ``<start>`` and
+        ``<end>``.
+      tokeniser: cuts a text into these words.
 
     Raises:
-      UserError: there is no word, or one twice.
+      UserError: there is no word, or a word occurs twice.
     """
 
     words: tuple[str, ...]
@@ -62,11 +71,11 @@ class Vocabulary:
         """The most frequent words, most frequent first; equally frequent ones in order of the word.
 
         Args:
-          counts: how often each word was seen.
+          counts: the number of occurrences of each word.
           minimum_count: rarer words are left out.
-          maximum_size: of the vocabulary, special words included; None takes all.
+          maximum_size: of the vocabulary, special words included; None takes all words.
           special: words that come first whatever their counts.
-          tokeniser: how the words were cut out; None is by characters.
+          tokeniser: which cut the text into these words; None cuts into characters.
 
         Raises:
           UserError: no word is left.
@@ -94,17 +103,17 @@ class Vocabulary:
 
     @property
     def unknown(self) -> int | None:
-        """The id that words not in the vocabulary get; None refuses them."""
+        """The id of words that are not in the vocabulary; None if such words are refused."""
         return self._ids.get(UNKNOWN)
 
     @property
     def start(self) -> int | None:
-        """The id that a decoder is given first."""
+        """The id that a decoder reads first; None if there is none."""
         return self._ids.get(START)
 
     @property
     def end(self) -> int | None:
-        """The id that ends what a decoder writes."""
+        """The id that a decoder writes last; None if there is none."""
         return self._ids.get(END)
 
     def encode(self, words: Iterable[str]) -> np.ndarray:
@@ -126,11 +135,11 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: ArrayLike) -> list[str]:
-        """The words of ids (n,); negative ids are padding and left out."""
+        """The words of ids (n,); negative ids are padding and are left out."""
         return [self.words[place] for place in np.asarray(ids).tolist() if place >= 0]
 
     def encode_text(self, text: str) -> np.ndarray:
-        """The ids of the words of a text, int32 (words,); errors as in :meth:`encode`."""
+        """The ids of the words of a text, int32 (words,); errors are those of :meth:`encode`."""
         return self.encode(self.tokeniser.split(text))
 
     def decode_text(self, ids: ArrayLike) -> str:
@@ -141,14 +150,14 @@ class Vocabulary:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that differ where the words, their order or the tokeniser do."""
+        """16 hexadecimal digits that depend on the words, their order and the tokeniser."""
         return hashlib.sha256(self._json().encode()).hexdigest()[:16]
 
     def check(self, trained: "Vocabulary") -> None:
-        """Refuses to be used in place of the vocabulary that a model was trained with.
+        """Checks that this is the vocabulary that a model was trained with.
 
         Raises:
-          UserError: the two differ.
+          UserError: the two vocabularies differ.
         """
         if self.fingerprint != trained.fingerprint:
             raise UserError(
@@ -166,7 +175,7 @@ class Vocabulary:
         """Reads a file that :meth:`save` wrote.
 
         Raises:
-          UserError: it is missing or damaged.
+          UserError: the file is missing or damaged.
         """
         try:
             saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -185,7 +194,7 @@ class Vocabulary:
 
 
 def smallest(ids: np.ndarray, size: int) -> np.ndarray:
-    """Non-negative ids in the smallest type that holds a vocabulary's: uint8, uint16 or int32.
+    """Non-negative ids in the smallest type for a vocabulary: uint8, uint16 or int32.
 
     Args:
       ids: integers.

@@ -1,4 +1,4 @@
-"""Words: how a text is cut into the words of a vocabulary, and how words are put together again."""
+"""Words: cuts texts into the words of a vocabulary, and joins words to a text again."""
 
 import functools
 import re
@@ -14,25 +14,25 @@ from nnjax.data import spacing
 Level = Literal["characters", "words", "spaces", "recipe"]
 
 JOINERS = "\u200c\u200d"
-"""Shape the letters beside them, in Indic scripts and Arabic."""
+"""Invisible characters that shape the letters beside them, in Indic scripts and Arabic."""
 
 
 @dataclass(frozen=True)
 class Tokeniser:
-    """How a text is cut into words.
+    """Cuts a text into words, and joins words to a text.
 
     Attributes:
       level: "characters" takes every character as a word; "words" cuts at white space and round
-        punctuation, a newline being a word; "spaces" cuts at white space alone; "recipe" is
+        punctuation, a newline being a word; "spaces" cuts at white space only; "recipe" is
         :func:`recipe_words`.
-      lower_case: makes all letters small before.
+      lower_case: converts all letters to lower case first.
     """
 
     level: Level = "characters"
     lower_case: bool = False
 
     def split(self, text: str) -> Sequence[str]:
-        """Cuts a text into words. Characters are given as the text itself, a sequence of them."""
+        """The words of a text; at level "characters" the text itself, which is their sequence."""
         if self.lower_case:
             text = text.lower()
         if self.level == "characters":
@@ -42,7 +42,10 @@ class Tokeniser:
         return _pattern().findall(text) if self.level == "words" else recipe_words(text)
 
     def join(self, words: Iterable[str]) -> str:
-        """Puts words together as a text that reads well; of characters, exactly."""
+        """The text of words, with spaces where people write them; exact for characters.
+
+        See :mod:`nnjax.data.spacing` for the rules at level "words".
+        """
         if self.level == "characters":
             return "".join(words)
         if self.level == "spaces":
@@ -62,7 +65,7 @@ def _pattern() -> re.Pattern[str]:
     # No script has signs beyond these planes.
     signs = [chr(code) for code in range(0x20000)]
     signs = "".join(sign for sign in signs if unicodedata.category(sign) in ("Mn", "Mc"))
-    # The first signs come after Latin letters: to say so keeps most texts from the slow search.
+    # All signs come after the Latin letters: this check is fast, and most texts need no other.
     sign = rf"(?![\x00-\u02ff])[{signs}{JOINERS}]"
     return re.compile(rf"\n|\w+(?:['\u2019-]\w+|(?:{sign})+\w*)*|[^\w\s]")
 
@@ -74,32 +77,32 @@ def space_punctuation(text: str) -> str:
 
 
 def space_newlines(text: str) -> str:
-    """Puts spaces round every newline, which makes it a word."""
+    """Puts spaces round every newline, so that it becomes a word."""
     return text.replace("\n", " \n ")
 
 
 def space_dashes(text: str) -> str:
-    """Puts spaces round every run of dashes: a longer one is one word, as a single one is."""
+    """Puts spaces round every run of dashes, so that a run of any length becomes one word."""
     return re.sub(r"-+", r" \g<0> ", text)
 
 
 def lower_case(text: str) -> str:
-    """Makes all letters small."""
+    """Converts all letters to lower case."""
     return text.lower()
 
 
 def split_on_spaces(text: str) -> list[str]:
-    """Cuts a text at single spaces; what was between two of them is an empty word."""
+    """Cuts a text at every space; there is an empty word between two adjacent spaces."""
     return text.split(" ")
 
 
 def drop_spaces(words: Iterable[str]) -> list[str]:
-    """Drops the empty words that repeated spaces leave."""
+    """Drops the empty words that adjacent spaces leave."""
     return [word for word in words if word]
 
 
 def drop_rare(words: Sequence[str], minimum_count: int) -> list[str]:
-    """Drops the words that are seen fewer than ``minimum_count`` times in the whole text."""
+    """Drops the words that occur fewer than ``minimum_count`` times in the whole text."""
     counts = Counter(words)
     return [word for word in words if counts[word] >= minimum_count]
 
@@ -110,7 +113,7 @@ RECIPE_STEPS: tuple[Callable[[str], str], ...] = (
     space_dashes,
     lower_case,
 )
-"""What is done to the text of recipes, in this order, before it is split."""
+"""The steps that prepare a text of recipes, in this order, before it is split."""
 
 
 def recipe_words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sequences written by trained models: sampling, beam search, and how good a translation is."""
+"""Sequences written by trained models: sampling, beam search, and the score of a translation."""
 
 from nnjax.generation.beam import beam_search
 from nnjax.generation.bleu import bleu

@@ -1,4 +1,4 @@
-"""Beam search: the likeliest sequence, as far as a few hypotheses at a time can find it."""
+"""Beam search: an approximation of the likeliest sequence that keeps a few hypotheses."""
 
 import functools
 from typing import Any
@@ -12,7 +12,7 @@ from nnjax.errors import UserError
 from nnjax.traced import check_number
 
 IMPOSSIBLE = -1e9
-"""The log-probability of what is no hypothesis; finite, as sums of it are compared."""
+"""The log-probability of an empty place of a beam; finite, because sums of it are compared."""
 
 
 def beam_search(
@@ -26,28 +26,43 @@ def beam_search(
     beams: int = 4,
     length_penalty: float = 0.6,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Writes what belongs to a source, keeping the ``beams`` best hypotheses at every word.
+    """The best target sequences for each source, found with ``beams`` hypotheses at every word.
 
-    Of finished hypotheses y that is the best which has the largest
-    log p(y | source) / ((5 + |y|) / 6)^length_penalty (Wu et al. 2016), |y| counting the end.
-    The search stops when no hypothesis still open can become better than those finished.
+    The score of a finished hypothesis y is log p(y | source) / ((5 + |y|) / 6)^length_penalty
+    (Wu et al. 2016), where |y| counts the end. The search stops when no open hypothesis can reach a
+    better score than the finished ones.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nnjax.generation import beam_search
+      >>> from nnjax.layers.cells import GRUCell
+      >>> from nnjax.layers.recurrence.recurrent import Recurrent
+      >>> from nnjax.models import EncoderDecoder
+      >>> cell = Recurrent(GRUCell(4))
+      >>> model = EncoderDecoder(cell, cell, vocabulary=6, target_vocabulary=6)
+      >>> source = jnp.array([[2, 3, 4]])
+      >>> variables = model.init(jax.random.key(0), {"source": source, "target": source})
+      >>> ids, scores = beam_search(model, variables, source, 5, start=0, end=1, beams=2)
+      >>> ids.shape, scores.shape
+      ((1, 2, 5), (1, 2))
 
     Args:
       model: with ``start(source, length)`` and ``advance(carry, tokens)``. Arrays of the carry have
-        the batch as first axis, or are the same for all hypotheses: those without axes, and those
-        under "memory" in a carry that is a dict.
+        the batch as first axis. Arrays without axes, and arrays under "memory" in a carry that is a
+        dict, are the same for all hypotheses.
       variables: of the model.
       source: as the model takes it: ids (batch, S), negative after their end, or images.
-      length: the most words of an answer, the end included; what is open then counts as finished.
-      start: the id with which every target begins.
-      end: the id with which it ends.
+      length: largest number of words of an answer, the end included; hypotheses that are open at
+        this length count as finished.
+      start: the id that every target begins with.
+      end: the id that every target ends with.
       beams: number of hypotheses; 1, without a length penalty, is greedy search.
-      length_penalty: 0 compares log-probabilities, which prefers short answers; 1 nearly their
-        means.
+      length_penalty: 0 compares log-probabilities, which favours short answers; 1 compares nearly
+        their means.
 
     Returns:
       int32 ids (batch, beams, length), the best first, negative from the end on; and their scores
-      (batch, beams), -1e9 where fewer were found.
+      (batch, beams), -1e9 where fewer hypotheses were found.
 
     Raises:
       UserError: the number of hypotheses or words is not positive, the length penalty is negative
@@ -78,14 +93,14 @@ def _search(model, variables, source, penalty, length: int, start: int, end: int
         "carry": jax.tree.map(functools.partial(_repeat, batch=batch, beams=beams), carry),
         "token": jnp.full((batch, beams), start, jnp.int32),
         "ids": jnp.full((batch, beams, length), -1, jnp.int32),
-        # All hypotheses are the same at first, so only one of them may go on.
+        # All hypotheses are equal at first, so only one of them may be extended.
         "open": jnp.full((batch, beams), IMPOSSIBLE).at[:, 0].set(0.0),
         "finished": jnp.full((batch, beams, length), -1, jnp.int32),
         "scores": jnp.full((batch, beams), IMPOSSIBLE),
     }
 
     def goes_on(state):
-        # Scores are negative and the divisor grows, so this bounds what an open one can reach.
+        # Scores are negative and the divisor grows: this is an upper bound of an open hypothesis.
         bound = score(jnp.max(state["open"], axis=1), jnp.where(penalty > 0, length, 1))
         worst = jnp.min(state["scores"], axis=1)
         return (state["step"] < length) & jnp.any(bound > worst)
@@ -97,12 +112,13 @@ def _search(model, variables, source, penalty, length: int, start: int, end: int
         added = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(batch, beams, -1)
         words = added.shape[-1]
         total = (state["open"][:, :, None] + added).reshape(batch, -1)
-        # Of twice as many candidates at most half end, so that enough go on.
+        # At most half of twice as many candidates end, so that enough candidates stay open.
         best, index = jax.lax.top_k(total, min(2 * beams, beams * words))
         parent, word = index // words, (index % words).astype(jnp.int32)
         ids = jnp.take_along_axis(state["ids"], parent[..., None], axis=1)
         ends = word == end
-        # What ends must be one of the best itself, or one beam would not be greedy search.
+        # Only candidates among the top `beams` may end: otherwise a beam of one would differ from
+        # greedy search.
         ended = jnp.where(ends, score(best, state["step"] + 1), IMPOSSIBLE)[:, :beams]
         finished, scores = _best(
             beams,
@@ -123,7 +139,8 @@ def _search(model, variables, source, penalty, length: int, start: int, end: int
         }
 
     state = jax.lax.while_loop(goes_on, step, state)
-    # What is open after the last word counts too; after an early stop none of it is better.
+    # Hypotheses that are open after the last word count, too. After an early stop none of them is
+    # better than the finished ones.
     return _best(
         beams,
         jnp.concatenate([state["finished"], state["ids"]], axis=1),
@@ -138,18 +155,18 @@ def _search(model, variables, source, penalty, length: int, start: int, end: int
 
 
 def _best(beams: int, ids: jax.Array, scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The ``beams`` with the highest scores, in that order."""
+    """The ``beams`` hypotheses with the highest scores, the highest first."""
     scores, index = jax.lax.top_k(scores, beams)
     return jnp.take_along_axis(ids, index[..., None], axis=1), scores
 
 
 def _repeat(leaf: jax.Array, batch: int, beams: int) -> jax.Array:
-    """(batch, ...) to (batch * beams, ...), the hypotheses of a source side by side."""
+    """(batch, ...) repeated to (batch * beams, ...), the hypotheses of a source in a row."""
     return jnp.repeat(leaf, beams, axis=0, total_repeat_length=batch * beams) if leaf.ndim else leaf
 
 
 def _reordered(carry: Any, parent: jax.Array) -> Any:
-    """The carry of each hypothesis's parent, parent (batch, beams)."""
+    """The carry of the parent of each hypothesis; ``parent`` is (batch, beams)."""
     batch, beams = parent.shape
     rows = (jnp.arange(batch)[:, None] * beams + parent).reshape(-1)
     if isinstance(carry, dict) and "memory" in carry:

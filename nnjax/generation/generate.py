@@ -1,8 +1,8 @@
-"""Texts written word by word, in a compiled loop.
+"""Writes texts word by word, in a compiled loop.
 
-The model's state stays on the device and goes from word to word: nothing is read twice. The loop
-runs in chunks of words, so that text can be shown while it is written, and one compiled program
-serves prompts and texts of any length.
+The model's state stays on the device and is passed from word to word, so that no word is read
+twice. The loop runs in chunks of words: text can be shown while it is written, and one compiled
+program serves prompts and texts of any length.
 """
 
 import functools
@@ -20,10 +20,10 @@ from nnjax.generation.sampling import Sampling
 from nnjax.traced import SEEDS, check_number
 
 CHUNK = 64
-"""Words that the compiled loop writes at once."""
+"""Number of words that one call of the compiled loop writes."""
 
 Callback = Callable[[np.ndarray], None]
-"""Takes the newest ids (batch, n): negative where a row has nothing new."""
+"""A function of the newest ids (batch, n), which are negative where a row has no new word."""
 
 
 def generate(
@@ -40,21 +40,33 @@ def generate(
 ) -> np.ndarray:
     """Continues texts with a language model.
 
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nnjax.generation import generate
+      >>> from nnjax.layers.cells import GRUCell
+      >>> from nnjax.layers.recurrence.recurrent import Recurrent
+      >>> from nnjax.models import LanguageModel
+      >>> model = LanguageModel(Recurrent(GRUCell(4)), vocabulary=6)
+      >>> variables = model.init(jax.random.key(0), jnp.array([[1, 2]]))
+      >>> generate(model, variables, [[1, 2], [3]], length=5).shape
+      (2, 5)
+
     Args:
       model: with ``start(batch, length)`` and ``advance(carry, tokens)``.
       variables: of the model.
-      prompts: ids of each text so far, of any lengths. An empty one leaves the first word to what
-        the model expects after no word at all. A row's result depends on its number, its prompt and
-        the seed alone.
-      length: how many words to add to each.
+      prompts: ids of each text so far, of any lengths. After an empty prompt the model writes the
+        first word from no word at all. The result of a row depends only on its number, its prompt
+        and the seed.
+      length: number of words to add to each text.
       seed: of the draws.
-      sampling: how words are drawn; plainly from the model's distribution when None.
-      end: the id with which a text ends, if there is one.
-      chunk: words that the compiled loop writes at once; each number compiles anew.
+      sampling: draws the words; None draws from the model's distribution.
+      end: the id that ends a text, if there is one.
+      chunk: number of words that one call of the compiled loop writes; each number is compiled
+        separately.
       callback: called with every chunk as soon as it is written.
 
     Returns:
-      int32 (batch, length), the new words; negative from the end of a text on, which is left out.
+      int32 (batch, length), the new words, without the end; negative from the end of a text on.
 
     Raises:
       UserError: there are no prompts, ``length`` is not positive, or the model cannot generate.
@@ -82,18 +94,32 @@ def answer(
     chunk: int = CHUNK,
     callback: Callback | None = None,
 ) -> np.ndarray:
-    """Writes what belongs to a source: the translation of a sentence, the caption of an image.
+    """The target sequence for each source: the translation of a sentence, the caption of an image.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nnjax.generation import answer
+      >>> from nnjax.layers.cells import GRUCell
+      >>> from nnjax.layers.recurrence.recurrent import Recurrent
+      >>> from nnjax.models import EncoderDecoder
+      >>> cell = Recurrent(GRUCell(4))
+      >>> model = EncoderDecoder(cell, cell, vocabulary=6, target_vocabulary=6)
+      >>> source = jnp.array([[2, 3, 4], [5, 2, -1]])
+      >>> variables = model.init(jax.random.key(0), {"source": source, "target": source})
+      >>> answer(model, variables, source, 5, start=0, end=1).shape
+      (2, 5)
 
     Args:
       model: with ``start(source, length)`` and ``advance(carry, tokens)``.
       variables: of the model.
       source: as the model takes it: ids (batch, S), negative after their end, or images.
-      length: the most words of an answer.
-      start: the id with which every target begins.
-      end: the id with which it ends.
+      length: largest number of words of an answer.
+      start: the id that every target begins with.
+      end: the id that every target ends with.
       seed: of the draws.
-      sampling: how words are drawn; always the likeliest when None.
-      chunk: words that the compiled loop writes at once; each number compiles anew.
+      sampling: draws the words; None always takes the likeliest word.
+      chunk: number of words that one call of the compiled loop writes; each number is compiled
+        separately.
       callback: called with every chunk as soon as it is written.
 
     Returns:
@@ -110,7 +136,16 @@ def answer(
 
 
 def _check_writes(model: nn.Module, begins_with: str, other: str) -> None:
-    """Refuses a model that writes nothing, or begins with what the ``other`` function gives it."""
+    """Checks that a model can write, and that its ``start`` takes what this function gives it.
+
+    Args:
+      model: to write with.
+      begins_with: the argument of ``start``.
+      other: the function to call for a model with another argument.
+
+    Raises:
+      UserError: the model cannot write, or begins with another argument.
+    """
     name = type(model).__name__
     if not hasattr(model, "start") or not hasattr(model, "advance"):
         raise UserError(f"a {name} cannot generate; give a model that has start and advance")
@@ -119,7 +154,7 @@ def _check_writes(model: nn.Module, begins_with: str, other: str) -> None:
 
 
 class _Writing(NamedTuple):
-    """How a text is written; see ``generate``."""
+    """The options of writing a text, as :func:`generate` takes them."""
 
     length: int
     seed: int
@@ -136,13 +171,13 @@ def _write(
     prompts: list[list[int]],
     writing: _Writing,
 ) -> np.ndarray:
-    """Runs the loop chunk by chunk; ``begin(variables=..., first=..., seed=...)`` starts it."""
+    """The words that the loop writes; ``begin(variables, first, seed)`` gives its first state."""
     length, seed, sampling, end, chunk, callback = writing
     check_number("number of words to write", length, at_least=1)
     check_number("number of words in a chunk", chunk, at_least=1)
     check_number("seed", seed, at_least=0, below=SEEDS)
     given = np.array([len(prompt) for prompt in prompts])
-    # Reading a word writes the next: the first read is given, the last written is not read.
+    # Each step reads one word and writes the next; the last written word is not read.
     steps = int(given.max()) - 1 + length
     forced = np.full((len(prompts), -(-steps // chunk) * chunk), -1, np.int32)
     for row, prompt in zip(forced, prompts, strict=True):
@@ -156,7 +191,7 @@ def _write(
         column = jax.device_put(forced[:, begun : begun + chunk])
         loop, ids = _advance(model, variables, loop, column, sampling=sampling, end=end)
         ids = np.array(jax.device_get(ids))
-        # Where each id goes: prompts of different lengths end in different columns.
+        # The column of each id in the result: prompts of different lengths end in different steps.
         place = np.arange(begun, begun + chunk) - (given[:, None] - 1)
         new = (place >= 0) & (place < length)
         ids[~new] = -1
@@ -179,7 +214,7 @@ def _read(model: nn.Module, *, variables, first, seed, source, length: int):
 
 
 def _loop(carry: Any, first: jax.Array, seed: jax.Array) -> dict[str, Any]:
-    """What goes round: the model's carry, the word to read, who has ended, and the draws' keys."""
+    """The state of the loop: carry, next word to read, rows that have ended, keys of the draws."""
     rows = jnp.arange(len(first))
     return {
         "carry": carry,
@@ -192,10 +227,19 @@ def _loop(carry: Any, first: jax.Array, seed: jax.Array) -> dict[str, Any]:
 
 @functools.partial(jax.jit, static_argnames=("model", "sampling", "end"))
 def _advance(model: nn.Module, variables, loop, forced, *, sampling: Sampling, end: int | None):
-    """Writes a chunk: the forced ids (batch, chunk) where not negative, else what is drawn.
+    """Writes one chunk of words.
+
+    Args:
+      model: to write with.
+      variables: of the model.
+      loop: the state of the loop.
+      forced: ids (batch, chunk) of the prompts; negative where a word is to be drawn.
+      sampling: draws the words.
+      end: the id that ends a text, if there is one.
 
     Returns:
-      The loop after, and the ids drawn (batch, chunk), negative where forced or ended.
+      The next state of the loop, and the drawn ids (batch, chunk), negative where an id was forced
+      or the text had ended.
     """
 
     def step(loop, forced):

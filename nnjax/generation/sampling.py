@@ -1,4 +1,4 @@
-"""How the next word is drawn from a model's logits."""
+"""Sampling: draws the next word from a model's logits."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,22 @@ from nnjax.traced import check_number
 
 @dataclass(frozen=True)
 class Sampling:
-    """Draws from softmax(logits / temperature), of the likeliest words alone where wanted.
+    """Draws words from softmax(logits / temperature), or from the likeliest words only.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nnjax.generation import Sampling
+      >>> keys = jax.random.split(jax.random.key(0), 2)
+      >>> logits = jnp.array([[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]])
+      >>> Sampling(temperature=0)(keys, logits)
+      Array([1, 0], dtype=int32)
 
     Attributes:
-      temperature: below 1 makes likely words likelier, above 1 less so; 0 is greedy: always the
-        likeliest word.
+      temperature: below 1 makes likely words likelier, above 1 less likely; 0 is greedy and always
+        takes the likeliest word.
       top_k: keep the k likeliest words (Fan et al. 2018); None keeps all.
-      top_p: keep the fewest likeliest words that together have this probability
-        (Holtzman et al. 2020), of those that ``top_k`` keeps; None keeps all.
+      top_p: keep the smallest set of likeliest words whose probabilities add up to this
+        (Holtzman et al. 2020), among the words that ``top_k`` keeps; None keeps all.
     """
 
     temperature: float = 1.0
@@ -35,7 +43,7 @@ class Sampling:
         """Draws a word for each row.
 
         Args:
-          keys: typed PRNG keys (batch,), one a row, so that no row depends on the others.
+          keys: typed PRNG keys (batch,), one for each row, so that no row depends on the others.
           logits: (batch, vocabulary).
 
         Returns:
@@ -44,7 +52,7 @@ class Sampling:
         logits = logits.astype(jnp.float32)
         if self.temperature == 0:
             return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        # The largest becomes 0, which no temperature makes infinite.
+        # The largest logit becomes 0, so that no division by a small temperature overflows.
         logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
@@ -56,27 +64,27 @@ class Sampling:
 def keep_top_k(logits: jax.Array, k: int) -> jax.Array:
     """Sets all but the ``k`` largest logits (..., vocabulary) to minus infinity.
 
-    Where several are equal to the k-th largest, all of them stay.
+    If several logits are equal to the k-th largest, all of them stay.
     """
     largest, _ = jax.lax.top_k(logits, min(k, logits.shape[-1]))
     return jnp.where(logits >= largest[..., -1:], logits, -jnp.inf)
 
 
 def keep_top_p(logits: jax.Array, p: float | jax.Array) -> jax.Array:
-    """Keeps the fewest words that together have probability ``p`` or more, at least one.
+    """Keeps the smallest set of words whose probabilities add up to ``p`` or more, at least one.
 
     Args:
       logits: (..., vocabulary).
       p: above 0, at most 1.
 
     Returns:
-      The logits, minus infinity for the others. Where several are equal to the least that stays,
-      all of them stay.
+      The logits, with minus infinity for the other words. If several logits are equal to the
+      smallest that stays, all of them stay.
     """
     ordered = jnp.sort(logits, axis=-1, descending=True)
     probabilities = jax.nn.softmax(ordered, axis=-1)
-    # A word stays while those before it have not reached p; the first always does. Rounded sums may
-    # reach 1 before the end, where all are to stay.
+    # A word stays while the sum before it is below p, so that the first always stays. A rounded sum
+    # may reach 1 early: with p = 1 all words stay regardless.
     before = jnp.cumsum(probabilities, axis=-1) - probabilities
     stays = (before < p) | (p >= 1)
     least = jnp.min(jnp.where(stays, ordered, jnp.inf), axis=-1, keepdims=True)

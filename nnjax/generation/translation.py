@@ -1,4 +1,4 @@
-"""Sentences in, sentences out: an encoder-decoder between two vocabularies."""
+"""Translation of sentences by an encoder-decoder between two vocabularies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,15 +24,15 @@ def translate_to_ids(
     beams: int = 4,
     length_penalty: float = 0.6,
 ) -> np.ndarray:
-    """Translates sentences, all at once, to ids of the target's words.
+    """The translations of sentences, computed in one batch, as ids of the target's words.
 
     Args:
       model: an encoder-decoder.
       variables: of the model.
-      sentences: n texts; an empty one gives whatever the model makes of no words.
+      sentences: n texts; the model also translates a text of no words.
       vocabulary: of the source.
       target_vocabulary: of the target, with ``<start>`` and ``<end>``.
-      length: the most words of a translation.
+      length: largest number of words of a translation.
       beams: hypotheses of the beam search; 1 is greedy.
       length_penalty: of the beam search.
 
@@ -40,8 +40,8 @@ def translate_to_ids(
       int32 (n, length), negative from the end on.
 
     Raises:
-      UserError: a word is unknown and the vocabulary has no ``<unknown>``, or an option is not in
-        its range.
+      UserError: a word is not in the vocabulary, and that has no ``<unknown>``, or an option is out
+        of range.
     """
     start, end = _ends(target_vocabulary)
     source = encode_texts(vocabulary, sentences)
@@ -68,7 +68,7 @@ def translate(
     target_vocabulary: Vocabulary,
     **options: Any,
 ) -> list[str]:
-    """Translates sentences, all at once.
+    """The translations of sentences as texts, computed in one batch.
 
     Args:
       model: an encoder-decoder.
@@ -93,7 +93,7 @@ def attention_of(
     vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    """What each word of a translation attended to.
+    """The attention weights of each word of a translation on the words of its source.
 
     Args:
       model: an encoder-decoder with attention.

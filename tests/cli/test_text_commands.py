@@ -37,7 +37,7 @@ def verses(tmp_path_factory):
     """A language model that knows a verse by heart; the text is gone."""
     folder = tmp_path_factory.mktemp("verses")
     (folder / "verses.txt").write_text(VERSE * 60)
-    data = Text(path=folder / "verses.txt", length=40)
+    data = Text(path=folder / "verses.txt", length=40, validation=0, test=0)
     model = LanguageModel(recurrent=Recurrent(LSTMCell(48)))
     run = train(folder, "verses", data, model, 40)
     (folder / "verses.txt").unlink()
@@ -101,11 +101,12 @@ def test_sums_are_written(sums, capsys, monkeypatch):
 
 
 def test_the_attention_is_drawn(sums, capsys, monkeypatch, tmp_path):
-    given(monkeypatch, "3+4\n")
+    given(monkeypatch, "3+4\n\n\n")
     folder = tmp_path / "pictures"
     assert main(["translate", str(sums.directory), "--attention", str(folder)]) == 0
     assert (folder / "1.png").stat().st_size > 1000
-    assert capsys.readouterr().out == "7\n"
+    assert [file.name for file in folder.iterdir()] == ["1.png"]
+    assert capsys.readouterr().out.startswith("7\n")
 
 
 def test_lines_are_classified(fruits, capsys, monkeypatch):
@@ -187,8 +188,10 @@ def test_input_that_is_empty_or_not_text_is_refused(fruits, monkeypatch, capsys)
 
 
 def test_any_seed_of_training_writes(verses, capsys):
-    assert main(["generate", str(verses.directory), "--length", "5", "--seed", "3000000000"]) == 0
-    assert main(["generate", str(verses.directory), "--length", "5", "--seed", "-1"]) == 1
+    # The options of the samples above, whose program is compiled already.
+    options = ["--samples", "2", "--length", "30", "--temperature", "2"]
+    assert main(["generate", str(verses.directory), *options, "--seed", "3000000000"]) == 0
+    assert main(["generate", str(verses.directory), *options, "--seed", "-1"]) == 1
     assert "seed" in capsys.readouterr().err
 
 
@@ -259,13 +262,13 @@ config = Experiment(
         # Of the 200 characters of a sample it can write as many as it has learned positions for.
         (
             "Transformer(1, 2, 8, positions='learned', length=40)",
-            "Text(path=Path({path!r}), length=40, test=0.0)",
+            "Text(path=Path({path!r}), length=40, validation=0.0, test=0.0)",
             2,
         ),
         # It reads both ways, and so writes nothing.
         (
             "LanguageModel(Recurrent(GRUCell(4), direction='bidirectional'), last_only=True)",
-            "Recipes(path=Path({path!r}), length=5, minimum_count=1)",
+            "Recipes(path=Path({path!r}), length=5, minimum_count=1, validation=0, test=0)",
             0,
         ),
     ],

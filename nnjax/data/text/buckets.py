@@ -1,6 +1,7 @@
-"""Buckets: batches of sequences of similar length, no longer than these need.
+"""Buckets: batches of sequences of similar length, padded to the length of their bucket only.
 
-Compiled programs take arrays of fixed shapes. So there are a few lengths, and a program for each.
+A compiled program takes arrays of one shape. So batches have one of a few lengths, and each length
+has its own program.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,16 @@ from nnjax.data.text.padding import lengths
 
 @dataclass(frozen=True)
 class Bucketed(Described):
-    """A stream of batches of a few lengths, of padded sequences in memory.
+    """A stream of batches of a few lengths, made of padded sequences in memory.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import Bucketed, Dataset
+      >>> ids = np.array([[1, -1, -1], [2, -1, -1], [3, -1, -1], [4, 3, 2]])
+      >>> split = {"inputs": ids, "targets": np.zeros(4, np.int32)}
+      >>> data = Bucketed.of(Dataset({"train": split}, preprocess=None), buckets=2)
+      >>> [batch["inputs"].shape for batch in data.batches("train", 2)]
+      [(2, 1), (2, 3)]
 
     Attributes:
       data: all arrays of integers with two axes are padded with negative ids after their end.
@@ -31,7 +41,7 @@ class Bucketed(Described):
 
     @classmethod
     def of(cls, data: Dataset, buckets: int) -> "Bucketed":
-        """Chooses lengths so that about as many training examples are of each."""
+        """Batches of lengths that are chosen so that each has about as many training examples."""
         longest = _lengths(data.split("train"))
         parts = np.arange(1, buckets) / buckets
         chosen = np.quantile(longest, parts, method="higher").astype(int).tolist()
@@ -80,9 +90,10 @@ class Bucketed(Described):
         return ids(dict(batch))
 
     def train_batches(self, batch_size: int, seed: int) -> BatchIterator:
-        """Shuffled batches without end; their order, and which examples meet, depend on the seed.
+        """Shuffled batches without end; the batches and their order depend on the seed alone.
 
-        Every batch carries a ``mask``; the last one of the longest is padded to ``batch_size``.
+        Every batch has a ``mask``; the last batch of the longest examples is padded to
+        ``batch_size``.
         """
         arrays = self.data.split("train")
         buckets = np.searchsorted(self.widths, _lengths(arrays))
@@ -100,18 +111,18 @@ class Bucketed(Described):
         return _Batches(read)
 
     def batches(self, name: str, batch_size: int) -> Iterator[Batch]:
-        """One pass over a split, in order; every batch carries a ``mask``, the last is padded."""
+        """One pass over a split, in order; every batch has a ``mask``, and the last is padded."""
         return map(self._shorten, self.data.batches(name, batch_size))
 
     def _shorten(self, batch: Batch) -> Batch:
-        """Cuts a batch to the least of the lengths that holds its examples."""
+        """The batch, cut to the smallest of the lengths that holds its examples."""
         needed = np.searchsorted(self.widths, _lengths(batch).max())
         width = self.widths[min(int(needed), len(self.widths) - 1)]
         return jax.tree.map(lambda array: array[:, :width] if _padded(array) else array, batch)
 
 
 class _Batches(BatchIterator):
-    """Batches by their number; the number is the position."""
+    """An iterator over numbered batches; its position is the number of the next batch."""
 
     def __init__(self, read: Callable[[int], Batch]):
         self._read = read
@@ -135,13 +146,13 @@ class _Batches(BatchIterator):
 
 
 def bucket_order(buckets: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Draws the batches of one epoch: every example once, those of a bucket together.
+    """Draws the batches of one epoch: every example once, with others of its bucket.
 
-    What is left over of a bucket goes into the next longer one, so that there are no more batches
-    than without buckets, and at most one is not full.
+    The examples that do not fill a batch of their bucket go into the next longer bucket. So there
+    are no more batches than without buckets, and at most one of them is not full.
 
     Args:
-      buckets: of each example, (n,); a higher one holds longer examples.
+      buckets: the bucket of each example, (n,); a higher bucket holds longer examples.
       batch_size: examples in a batch.
       seed: of the data order.
       epoch: counted from 0.

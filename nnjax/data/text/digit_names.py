@@ -24,6 +24,12 @@ WIDTH = max(map(len, NAMES))
 class DigitNames(ImageSplits):
     """MNIST, or a set like it of ten classes, with the digit's name in letters as the caption.
 
+    Example:
+      >>> from nnjax.data import DigitNames
+      >>> data = DigitNames(train=1000).load()  # doctest: +SKIP
+      >>> data.target_vocabulary.decode_text(data.split("train")["targets"][0])  # doctest: +SKIP
+      'five'
+
     Attributes:
       path: as of :class:`~nnjax.data.images.mnist.Mnist`.
       data_dir: as of :class:`~nnjax.data.images.mnist.Mnist`.

@@ -1,4 +1,4 @@
-"""Texts in folders or files named like their classes."""
+"""Texts in folders or files that are named like their classes."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -10,7 +10,7 @@ from nnjax.errors import UserError
 
 
 def read_class_folders(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
-    """Reads ``positive/1.txt``: a folder for each class, a file for each text.
+    """The texts of a folder for each class with a file for each text, as ``positive/1.txt``.
 
     Raises:
       UserError: a class has no files, or a file no text.
@@ -29,9 +29,9 @@ def read_class_folders(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
 
 
 def read_class_files(folder: Path, encoding: str = "utf-8") -> LabelledTexts:
-    """Reads ``reviews.neg`` and ``reviews.pos``: a file for each class, a line for each text.
+    """The texts of a file for each class with one text a line: ``reviews.neg``, ``reviews.pos``.
 
-    The files are alike in name but for the ending, which names the class.
+    The names of the files differ in the ending only, which is the name of the class.
 
     Raises:
       UserError: there are no such files, or a line of one is empty.

@@ -11,7 +11,7 @@ from nnjax.data.directory import visible_folders
 from nnjax.data.labels import check_distinct
 from nnjax.data.splits import warn_of_missing_classes
 from nnjax.data.text.buckets import Bucketed
-from nnjax.data.text.files import read_lines
+from nnjax.data.text.files import is_folder, read_lines
 from nnjax.data.text.folder import read_class_files, read_class_folders
 from nnjax.data.text.padding import encode_padded, longest, objects
 from nnjax.data.text.sequences import Sequences
@@ -91,7 +91,7 @@ class LabelledText(Sequences):
         """The texts of each split, and the names of the classes where they are listed."""
         if is_tfds(path):
             return self._tfds(TfdsTexts(path))
-        if not path.is_dir():
+        if not is_folder(path):
             return {"train": self._table(path)}, None
         tables = {split: self._find_table(path, split) for split in SPLITS}
         if tables["train"] is not None:
@@ -159,11 +159,11 @@ class LabelledText(Sequences):
 def _numbering(
     labels: Sequence[str], names: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The classes, and the place of each as a label names it.
+    """The classes, and the place of the class of each label.
 
     Args:
       labels: of the training texts.
-      names: of the classes, where a file lists them: labels are names, or numbers from 1.
+      names: of the classes, where a file lists them: labels are names, or numbers counted from 1.
     """
     if names is None:
         distinct = set(labels)

@@ -8,17 +8,18 @@ import numpy as np
 from nnjax.data.vocabulary import Vocabulary
 
 PADDING = -1
-"""Where there is nothing. Every negative id is padding; it comes only after the end."""
+"""The id after the end of a sequence. Every negative id is padding, and none comes before the end.
+"""
 
 MULTIPLE = 16
-"""Texts of any length are padded to a multiple of this many words, so that a program compiled for
-one width serves many of them."""
+"""Texts are padded to a multiple of this many words, so that one compiled program serves texts of
+many lengths."""
 
 
 def encode_padded(
     vocabulary: Vocabulary, sequences: Sequence[Sequence[str]], width: int
 ) -> np.ndarray:
-    """The ids of sequences of words below one another, padded with -1 after their end.
+    """The ids of sequences of words, one sequence a row, padded with -1 after their end.
 
     Args:
       vocabulary: of the words.
@@ -43,7 +44,7 @@ def encode_padded(
 def encode_texts(
     vocabulary: Vocabulary, texts: Sequence[str], maximum_length: int | None = None
 ) -> np.ndarray:
-    """The ids of texts below one another, padded with -1 after their end.
+    """The ids of texts, one text a row, padded with -1 after their end.
 
     Args:
       vocabulary: of the words, into which its tokeniser cuts the texts.
@@ -67,12 +68,12 @@ def lengths(padded: np.ndarray) -> np.ndarray:
 
 
 def longest(sequences: Sequence[Sequence[object]]) -> int:
-    """The length of the longest of some sequences, at least 1, so that an array has room."""
+    """The length of the longest sequence, but at least 1, so that no array is empty."""
     return max(1, max(map(len, sequences), default=1))
 
 
 def objects(values: Sequence[object]) -> np.ndarray:
-    """Texts or lists as an array of objects (n,), of which examples are selected like any."""
+    """Texts or lists as an array of objects (n,), which can be indexed like other examples."""
     array = np.empty(len(values), object)
     array[:] = values
     return array

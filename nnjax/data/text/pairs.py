@@ -16,7 +16,7 @@ def encoder_decoder_arrays(
     target_vocabulary: Vocabulary,
     widths: tuple[int, int],
 ) -> Batch:
-    """Arrays of pairs for an encoder-decoder that is told the true word before (teacher forcing).
+    """Arrays of pairs for an encoder-decoder that reads the true previous word (teacher forcing).
 
     Args:
       sources: the words of n sources.
@@ -27,8 +27,8 @@ def encoder_decoder_arrays(
 
     Returns:
       ``inputs``: ``source`` (n, widths[0]) and ``target`` (n, widths[1] + 1), which begins with
-      ``<start>``; ``targets`` (n, widths[1] + 1): the same a word ahead, ending with ``<end>``. All
-      are ids, padded with -1.
+      ``<start>``; ``targets`` (n, widths[1] + 1): the same words shifted by one, ending with
+      ``<end>``. All are ids, padded with -1.
     """
     read, written = decoder_arrays(targets, target_vocabulary, widths[1])
     source = encode_padded(vocabulary, sources, widths[0])
@@ -38,12 +38,12 @@ def encoder_decoder_arrays(
 def decoder_arrays(
     targets: Sequence[Sequence[str]], vocabulary: Vocabulary, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a decoder reads, and what it is to write: the same a word ahead.
+    """The inputs of a decoder, and its targets: the same words shifted by one.
 
     Args:
       targets: the words of n targets.
       vocabulary: has ``<start>`` and ``<end>``.
-      width: of the targets, without these.
+      width: of the targets, without ``<start>`` and ``<end>``.
 
     Returns:
       Ids (n, width + 1) that begin with ``<start>``, and ids (n, width + 1) that end with

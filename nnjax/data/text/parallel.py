@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.text.buckets import Bucketed
-from nnjax.data.text.files import read_lines
+from nnjax.data.text.files import is_folder, read_lines
 from nnjax.data.text.padding import longest, objects
 from nnjax.data.text.pairs import encoder_decoder_arrays
 from nnjax.data.text.sequences import Sequences
@@ -16,12 +16,29 @@ from nnjax.errors import UserError
 from nnjax.traced import check_number
 
 PREFIXES = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
-"""How the names of the files of a split may begin."""
+"""Beginnings of the names of the files of a split."""
+
+TABLE_ENDINGS = (".csv", ".tsv", ".tab")
+"""Endings of tables, which hold both languages in one file."""
+
+COLUMN_NAMES = ({"source", "src"}, {"target", "tgt", "trg"})
+"""Usual first lines of files that were columns of a table, beside the names of the languages."""
 
 
 @dataclass(frozen=True)
 class ParallelText(Sequences):
     """Sentences and their translations: line n of one file translates line n of the other.
+
+    First lines that name the columns, such as ``de`` and ``en``, are skipped.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import ParallelText
+      >>> for language, text in {"de": "Ein Hund.", "en": "A dog."}.items():
+      ...     _ = Path(f"corpus.{language}").write_text(text)
+      >>> data = ParallelText(Path("corpus"), test=0, minimum_count=1).load()
+      >>> data.target_vocabulary.decode(data.split("train")["targets"][0])
+      ['A', 'dog', '.', '<end>']
 
     Attributes:
       path: a folder with ``train.de``, ``train.en`` and perhaps ``val.de``, ``val.en`` and
@@ -30,7 +47,7 @@ class ParallelText(Sequences):
         $TFDS_DATA_DIR or ~/tensorflow_datasets with a feature for each language.
       source: the language to translate from: the ending of its files, or its feature.
       target: the language to translate into.
-      test_file: the test files' name without the ending, where the folder has several.
+      test_file: the name of the test files without the ending, where the folder has several.
       maximum_length: training pairs with a longer sentence are left out; other splits are kept
         whole, so that they are scored whole. None keeps all.
       minimum_count: words that are seen less often in the training sentences become ``<unknown>``.
@@ -49,7 +66,7 @@ class ParallelText(Sequences):
         See :func:`nnjax.data.text.pairs.encoder_decoder_arrays`.
 
         Raises:
-          UserError: a file is missing, not text, or shorter than its translation.
+          UserError: a file is missing, is not text, or is shorter than its translation.
         """
         check_number("maximum length", self.maximum_length, at_least=1)
         splits = {name: self._words(split) for name, split in self.sentences().items()}
@@ -76,12 +93,11 @@ class ParallelText(Sequences):
         return self.finished(data)
 
     def sentences(self) -> dict[str, Batch]:
-        """The sentences as they are written, of the pairs of each split: what translations are
-        compared with.
+        """The sentences of each split as they are written, which translations are compared with.
 
         Returns:
-          For each split ``source`` and ``target``, (n,) objects, in the order of its examples; only
-          the training pairs that are too long are still among them.
+          For each split ``source`` and ``target``, (n,) objects, in the order of its examples. The
+          training pairs that :meth:`load` leaves out, because they are too long, are among them.
         """
         if is_tfds(self.path):
             return self.select(self._read_tfds())
@@ -123,10 +139,18 @@ class ParallelText(Sequences):
         """The sentences of two files.
 
         Raises:
-          UserError: they differ in length, or a line is empty.
+          UserError: the files differ in length, or a line is empty.
         """
+        if stem.suffix.lower() in TABLE_ENDINGS and stem.is_file():
+            files = [_file(stem.with_suffix(""), one) for one in (self.source, self.target)]
+            raise UserError(
+                f"{stem} is a table; write its columns into the files {files[0]} and {files[1]}, "
+                f"one sentence a line, and give --data.path {stem.with_suffix('')}"
+            )
         paths = {"source": _file(stem, self.source), "target": _file(stem, self.target)}
         lines = {side: read_lines(path, self.encoding) for side, path in paths.items()}
+        if _is_header(lines["source"], lines["target"], (self.source, self.target)):
+            lines = {side: found[1:] for side, found in lines.items()}
         source, target = len(lines["source"]), len(lines["target"])
         if source != target:
             raise UserError(
@@ -142,7 +166,7 @@ class ParallelText(Sequences):
 
     def _find_files(self, path: Path) -> dict[str, Path]:
         """The files of each split, without the ending."""
-        if not path.is_dir():
+        if not is_folder(path):
             return {"train": path}
         found = {split: self._stems(path, names) for split, names in PREFIXES.items()}
         if self.test_file is not None:
@@ -160,6 +184,15 @@ class ParallelText(Sequences):
         ending = f".{self.source}"
         names = sorted(path.name for path in folder.iterdir() if path.name.endswith(ending))
         return [folder / name.removesuffix(ending) for name in names if name.startswith(beginnings)]
+
+
+def _is_header(source: Sequence[str], target: Sequence[str], languages: tuple[str, str]) -> bool:
+    """Whether the first lines of two files name the columns of a table."""
+    if len(source) < 2 or len(target) < 2:
+        return False
+    firsts = (source[0].lower(), target[0].lower())
+    usual = zip(firsts, languages, COLUMN_NAMES, strict=True)
+    return all(first in {language.lower(), *names} for first, language, names in usual)
 
 
 def _file(stem: Path, language: str) -> Path:

@@ -1,4 +1,4 @@
-"""Python code with the kind of every character: tagging, many to many and aligned."""
+"""Python code with the kind of every character: a tagging task, aligned many to many."""
 
 import builtins
 import io
@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
-from nnjax.data.text.files import library_paths
+from nnjax.data.text.files import is_folder, library_paths
 from nnjax.data.vocabulary import UNKNOWN, Vocabulary
 from nnjax.errors import UserError
 from nnjax.traced import check_number
 
 KINDS = ("space", "keyword", "builtin", "name", "number", "string", "comment", "operator")
-"""What a character belongs to, as an editor colours it."""
+"""The kinds of characters, as an editor colours them."""
 
 BUILTINS = frozenset(dir(builtins))
 
@@ -27,18 +27,28 @@ FSTRINGS = tuple(
     for name in ("FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END")
     if (kind := getattr(tokenize, name, None)) is not None
 )
-"""Parts of formatted strings, which Python 3.12 and later take apart."""
+"""Token types of formatted strings; Python 3.12 and later divide such a string into tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PythonCode:
     """Pieces of Python source files, each character tagged with its kind by Python's own tokenizer.
 
-    The test pieces are of other files than the training pieces.
+    No file has pieces in two splits.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import PythonCode
+      >>> _ = Path("one.py").write_text("x = 1  # one")
+      >>> data = PythonCode(
+      ...     path=Path("."), length=7, train=1, validation=0, test=0, minimum_count=1
+      ... ).load()
+      >>> [data.classes[kind] for kind in data.split("train")["targets"][0]]
+      ['name', 'space', 'operator', 'space', 'number', 'space', 'space']
 
     Attributes:
       path: a folder of Python files; None takes the standard library's own.
-      length: characters of a piece.
+      length: number of characters of a piece.
       train: number of training pieces.
       validation: number of validation pieces.
       test: number of test pieces.
@@ -75,7 +85,7 @@ class PythonCode:
         return Dataset(splits, KINDS, None, vocabulary=vocabulary)
 
     def _pieces(self, sizes: Mapping[str, int]) -> dict[str, list[tuple[str, np.ndarray]]]:
-        """Pieces of each split, filled one after the other, each beginning with a new file."""
+        """Pieces of each split; the splits are filled in turn, each beginning with a new file."""
         files = iter(self._tagged_files())
         pieces: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in sizes}
         for name, size in sizes.items():
@@ -94,7 +104,7 @@ class PythonCode:
         return pieces
 
     def _tagged_files(self) -> Iterator[tuple[str, np.ndarray]]:
-        """The text and the kinds of every file that Python can read."""
+        """The text and the kinds of every file that Python can tokenise."""
         for path in library_paths() if self.path is None else _paths(self.path):
             try:
                 with tokenize.open(path) as file:
@@ -108,7 +118,8 @@ class PythonCode:
 
 
 def _paths(folder: Path) -> list[Path]:
-    paths = sorted(folder.rglob("*.py"))
+    found = folder.rglob("*.py") if is_folder(folder) else ()
+    paths = sorted(path for path in found if path.is_file())
     if not paths:
         raise UserError(f"{folder} is no folder with files *.py; give one with --data.path")
     return paths
@@ -118,9 +129,9 @@ def kinds_of(text: str) -> np.ndarray:
     """The kind of every character of Python code, int8 (characters,), places in :data:`KINDS`.
 
     Raises:
-      tokenize.TokenError, SyntaxError: it is no Python code.
+      tokenize.TokenError, SyntaxError: the text is not Python code.
     """
-    # The tokenizer's own lines: str.splitlines ends one at a form feed, too.
+    # Lines as the tokenizer counts them: str.splitlines would also end a line at a form feed.
     begins = np.concatenate([[0], np.cumsum([len(line) for line in io.StringIO(text)])])
     kinds = np.zeros(len(text), np.int8)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

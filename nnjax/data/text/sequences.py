@@ -19,15 +19,15 @@ class Sequences(Selection):
 
     Attributes:
       level: take "characters" or "words" as the unit of text.
-      lower_case: make all letters small.
-      minimum_count: leave words, or characters, that are seen less often in the training texts out
-        of the vocabulary; ``<unknown>`` stands in their places.
-      maximum_words: largest size of the vocabulary; None is without limit.
+      lower_case: convert all letters to lower case.
+      minimum_count: the vocabulary leaves out words, or characters, that occur less often in the
+        training texts; they become ``<unknown>``.
+      maximum_words: largest size of the vocabulary; None sets no limit.
       encoding: of the files.
       seed: shuffles the training examples before any are taken.
-      buckets: number of lengths that batches may have. With one, all are as long as the longest
-        text. With more, a batch holds texts of similar length and is only as long as those: faster,
-        though the next batch is then sent to the device while the last one trains.
+      buckets: number of lengths that batches may have. With one, all batches are as long as the
+        longest text. With more, a batch holds texts of similar length and is only as long as these,
+        which trains faster; the batches are then sent to the device one by one.
     """
 
     level: Literal["characters", "words"] = "words"
@@ -46,7 +46,7 @@ class Sequences(Selection):
     def vocabulary(
         self, texts: Iterable[Sequence[str]], special: tuple[str, ...] = (UNKNOWN,)
     ) -> Vocabulary:
-        """The vocabulary of training texts, cut into words.
+        """The vocabulary of training texts that are cut into words.
 
         Raises:
           UserError: it is empty.
@@ -63,6 +63,6 @@ class Sequences(Selection):
         )
 
     def finished(self, data: Dataset) -> Dataset | Bucketed:
-        """The data as it is, or in batches of a few lengths where buckets are wanted."""
+        """The data as it is, or in batches of a few lengths if there are several buckets."""
         check_number("number of buckets", self.buckets, at_least=1)
         return data if self.buckets == 1 else Bucketed.of(data, self.buckets)

@@ -1,4 +1,4 @@
-"""Text for next-word prediction: any, and the recipes."""
+"""Text for next-word prediction: any text, and the recipes of the SciNet course."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,20 +18,28 @@ from nnjax.traced import check_number
 class Text(Windowing):
     """Text, to predict its next character or word.
 
-    The vocabulary is that of the whole text; where some words are left out of it, ``<unknown>``
-    stands in their places.
+    The vocabulary is that of the whole text. Words that the options leave out of it become
+    ``<unknown>``.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import Text
+      >>> _ = Path("verse.txt").write_text("the rose is red, the violet's blue. " * 9)
+      >>> data = Text(Path("verse.txt"), level="words", length=8).load()
+      >>> data.size("train"), data.vocabulary.words[:3]
+      (8, ('the', ',', '.'))
 
     Attributes:
-      path: a file, or a folder whose files are read one after another in order of their names, or
-        ``tfds:NAME``, a set of TensorFlow Datasets whose splits are read one after another; None is
-        the Python standard library's own sources, twelve million characters.
+      path: a file, or a folder whose files are read one after another in the order of their names,
+        or ``tfds:NAME``, a set of TensorFlow Datasets whose splits are read one after another; None
+        is the Python standard library's own sources, twelve million characters.
       files: which files of a folder.
       encoding: of the files.
       level: take "characters" or "words" as the unit of text.
-      lower_case: make all letters small.
-      limit: use only the first so many characters; None uses all.
-      minimum_count: leave words, or characters, that are seen less often out of the vocabulary.
-      maximum_words: largest size of the vocabulary; None is without limit.
+      lower_case: convert all letters to lower case.
+      limit: use only this many characters from the beginning; None uses all.
+      minimum_count: the vocabulary leaves out words, or characters, that occur less often.
+      maximum_words: largest size of the vocabulary; None sets no limit.
     """
 
     path: Path | None = None
@@ -77,14 +85,22 @@ class Text(Windowing):
 class Recipes(Windowing):
     """A file of recipes as one text, to predict its next word, as in the SciNet course.
 
-    See :func:`nnjax.data.words.recipe_words` for the preprocessing.
+    :func:`nnjax.data.words.recipe_words` describes the preprocessing.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import Recipes
+      >>> _ = Path("recipes.txt").write_text("Egg-White: beat 1/2 cup (hot) milk. " * 9)
+      >>> data = Recipes(Path("recipes.txt"), length=5).load()
+      >>> data.vocabulary.decode(data.split("train")["tokens"][:6])
+      ['egg', '-', 'white', ':', 'beat', '1']
 
     Attributes:
       path: the file.
       encoding: of the file.
-      minimum_count: words that are seen less often are dropped from the text.
-      length: words of a window, from which the model predicts.
-      targets: predict the word after every word of a window, or only the one after the "last".
+      minimum_count: words that occur less often are dropped from the text.
+      length: number of words of a window, from which the model predicts.
+      targets: predict the word after every word of a window, or only the word after the "last".
     """
 
     path: Path = Path("recipes.txt")

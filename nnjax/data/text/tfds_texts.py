@@ -1,4 +1,4 @@
-"""Texts in sets of TensorFlow Datasets: where a path is named ``tfds:NAME``."""
+"""Texts in sets of TensorFlow Datasets, which paths such as ``tfds:NAME`` name."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ class TfdsTexts:
         self._features: Mapping[str, Any] = self._builder.info.features
 
     def columns(self, *names: str) -> dict[str, dict[str, list[str]]]:
-        """Features of every split, as texts; class labels are the classes' names.
+        """Features of every split as texts; a class label becomes the name of its class.
 
         Raises:
           UserError: the set has no such feature, or it is neither text nor a label.
@@ -48,10 +48,10 @@ class TfdsTexts:
         return tuple(self._feature(label).names)
 
     def supervised(self) -> tuple[str, str]:
-        """The features to learn from and to predict, as the set says.
+        """The feature to learn from and the feature to predict, as the set names them.
 
         Raises:
-          UserError: it does not say it.
+          UserError: the set names none.
         """
         keys = self._builder.info.supervised_keys
         if not keys or len(keys) != 2:
@@ -62,7 +62,7 @@ class TfdsTexts:
         return keys
 
     def one_text(self) -> str:
-        """The one feature that is text, of all examples of all splits, a newline between two.
+        """The only feature that is text, of all examples of all splits, joined by newlines.
 
         Raises:
           UserError: no feature is text, or several are, or all of it is blank.
@@ -93,7 +93,7 @@ class TfdsTexts:
         return isinstance(self._feature(name), kind)
 
     def _writer(self, name: str) -> Any:
-        """What turns a stored value of a feature into text."""
+        """The function that turns a stored value of a feature into text."""
         names: Sequence[str] | None = getattr(self._feature(name), "names", None)
         if names is not None:
             return lambda value: self._class(name, names, int(value))

@@ -1,4 +1,4 @@
-"""Windows of a text, cut out of one array of ids."""
+"""Windows of a text, cut from one array of ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,18 +21,29 @@ Targets = Literal["all", "last"]
 
 @dataclass(frozen=True)
 class Windows(Dataset):
-    """A text for next-word prediction. No window is stored: ``take`` cuts them out of the text.
+    """A text for next-word prediction. No window is stored: ``take`` cuts windows from the text.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import Vocabulary
+      >>> from nnjax.data.text.windows import Windowing
+      >>> vocabulary = Vocabulary(tuple("abcdef"))
+      >>> ids = vocabulary.encode("abcdefabcdef")
+      >>> data = Windowing(length=3, validation=0, test=0).windows(ids, vocabulary)
+      >>> batch = data.take(data.split("train"), np.array([0, 1], np.int32))
+      >>> batch["inputs"].tolist(), batch["targets"].tolist()
+      ([[0, 1, 2], [3, 4, 5]], [[1, 2, 3], [4, 5, 0]])
 
     Attributes:
       splits: for each split ``tokens`` (n,) unsigned or int32, the text; ``steps`` int32
         (length + 1,), counted from 0; and of int32 () ``windows``, how many there are, ``stride``,
         from the start of one to the start of the next, and ``context``, how many words of each are
-        only read, not predicted. With ``fresh``, bool (windows,), the windows are chunks of lanes:
-        whether each begins its lane.
-      preprocess: None: ids are left as they are.
-      targets: predict the word after every word of a window, or only the one after the "last".
-      lanes: number of contiguous pieces of the training text that are read side by side, chunk
-        after chunk; None draws windows in random order.
+        read but not predicted. With ``fresh``, bool (windows,), the windows are chunks of lanes,
+        and ``fresh`` tells which of them begin a lane.
+      preprocess: None, which leaves ids as they are.
+      targets: predict the word after every word of a window, or only the word after the "last".
+      lanes: number of contiguous pieces of the training text that are read in parallel, chunk after
+        chunk; None draws windows in random order.
     """
 
     preprocess: Preprocess | None = None
@@ -40,7 +51,7 @@ class Windows(Dataset):
     lanes: int | None = None
 
     def __post_init__(self):
-        """Splits hold arrays of different lengths here."""
+        """Checks nothing: the arrays of a split differ in length here."""
 
     @property
     def stored(self) -> Mapping[str, Any]:
@@ -68,17 +79,17 @@ class Windows(Dataset):
         return self
 
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
-        """Cuts windows out of the text of a split: on the host if all are NumPy's, else pure.
+        """Cuts windows from the text of a split: on the host if all arrays are NumPy's, else pure.
 
         Args:
           arrays: of a split.
-          index: int32 (batch,): those below the number of windows start at a multiple of the
-            stride, the same number of next ones one word later, and so on.
+          index: int32 (batch,). With n windows and stride s, index i is the window that starts at
+            word s (i mod n) + floor(i / n).
 
         Returns:
           ``inputs`` int32 (batch, length), or a dict of these as ``tokens`` and of ``fresh`` bool
-          (batch,); ``targets`` int32 (batch, length), or (batch,) for "last". Negative is what lies
-          beyond the end of the text, and targets that are context.
+          (batch,); ``targets`` int32 (batch, length), or (batch,) for "last". Ids beyond the end of
+          the text, and targets that are context, are negative.
         """
         xp = library(arrays["tokens"], index)
         index = xp.maximum(xp.asarray(index), 0)
@@ -97,9 +108,9 @@ class Windows(Dataset):
     def order(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
         """The order in which an epoch goes through the windows of the training text.
 
-        Without lanes it is random, and all windows of an epoch start at the same random distance
-        from multiples of the stride: over the epochs they lie everywhere. With lanes, update k
-        takes the k-th chunk of every lane.
+        Without lanes the order is random, and all windows of an epoch start at the same random
+        distance from multiples of the stride, so that windows of many epochs start at every word.
+        With lanes, update k takes the k-th chunk of every lane.
 
         Args:
           seed: of the data order.
@@ -110,7 +121,7 @@ class Windows(Dataset):
           int32 (windows,), as :meth:`take` takes them.
 
         Raises:
-          UserError: there are lanes, and not as many as examples of an update.
+          UserError: the number of lanes differs from the number of examples of an update.
         """
         windows = self.size("train")
         if self.lanes is not None:
@@ -123,17 +134,17 @@ class Windows(Dataset):
 
 
 def check_lanes(lanes: int, batch_size: int) -> None:
-    """Refuses batches that are no lanes of a text, each row going on where the one before ended.
+    """Checks that row k of every batch continues lane k of the text.
 
     Raises:
-      UserError: a batch has not as many rows as there are lanes.
+      UserError: the number of rows of a batch differs from the number of lanes.
     """
     if batch_size != lanes:
         raise UserError(f"batch_size={batch_size} must be the number of lanes, {lanes}; change one")
 
 
 def lane_starts(chunks: int, lanes: int) -> np.ndarray:
-    """The first chunk of each lane, int32 (lanes,): the first lanes have one chunk more."""
+    """The first chunk of each lane, int32 (lanes,); the first lanes may have one chunk more."""
     whole, more = divmod(chunks, lanes)
     lane = np.arange(lanes, dtype=np.int32)
     return lane * whole + np.minimum(lane, more)
@@ -142,7 +153,7 @@ def lane_starts(chunks: int, lanes: int) -> np.ndarray:
 def lane_order(chunks: int, lanes: int) -> np.ndarray:
     """The k-th chunk of every lane, for every k: int32 (chunks,).
 
-    Lane b is at place b of each update. The last update may be of the first lanes alone.
+    Lane b is row b of each update. The last update may hold the first lanes only.
     """
     starts = lane_starts(chunks, lanes)
     whole, more = divmod(chunks, lanes)
@@ -155,19 +166,19 @@ class Windowing:
     """How a text is cut into training, validation and test text, and these into windows.
 
     Attributes:
-      length: words of a window, from which the model predicts.
-      targets: predict the word after every word of a window, or only the one after the "last".
-      stride: words from the start of one training window to the start of the next; None is the
-        length, or 1 where only the last word is predicted.
-      lanes: cut the training text into so many contiguous pieces that are read side by side, the
-        model's state being carried from one window to the next (truncated backpropagation through
-        time); the batch size must be the same. None draws windows at random, each read from a fresh
-        state.
-      evaluation_length: words of a window in evaluation; None is the length.
-      context: how many words of each window in evaluation are only read, having been predicted in
-        an earlier window: more gives the model more to go on, and takes longer.
-      validation: part of the text to validate on: what comes before the test text.
-      test: part of the text to test on, its end.
+      length: number of words of a window, from which the model predicts.
+      targets: predict the word after every word of a window, or only the word after the "last".
+      stride: number of words from the start of one training window to the start of the next; None
+        is the length, or 1 if only the last word is predicted.
+      lanes: cut the training text into this many contiguous pieces that are read in parallel, and
+        carry the model's state from one window to the next (truncated backpropagation through
+        time); the batch size must be the same. None draws windows at random and reads each from a
+        fresh state.
+      evaluation_length: number of words of a window in evaluation; None is the length.
+      context: number of words of each window in evaluation that are read but not predicted, because
+        an earlier window predicts them. A larger context informs the model better and takes longer.
+      validation: fraction of the text to validate on: the part before the test text.
+      test: fraction of the text to test on: its end.
     """
 
     length: int = 100
@@ -182,8 +193,8 @@ class Windowing:
     def windows(self, tokens: np.ndarray, vocabulary: Vocabulary) -> Windows:
         """Windows of a text.
 
-        In evaluation every word of a split is predicted once; before the first window come the last
-        words of the split before, so that the first word, too, is predicted from something.
+        In evaluation every word of a split is predicted once. The first window begins with the last
+        words of the split before, from which the first word of the split is predicted.
 
         Args:
           tokens: ids (n,) of the whole text.
@@ -245,7 +256,7 @@ class Windowing:
         if self.lanes is not None:
             return self._in_lanes(tokens, self.lanes)
         stride = self.stride or (self.length if self.targets == "all" else 1)
-        # As many as fit wherever, within a stride, the first of them starts.
+        # As many windows as fit wherever, within a stride, the first of them starts.
         return _split(tokens, self.length, stride, max(1, room // stride))
 
     def _in_lanes(self, tokens: np.ndarray, lanes: int) -> Batch:

@@ -1,9 +1,11 @@
 """Text in files."""
 
+import os
 import sysconfig
 
 import pytest
 
+from nnjax.data import LabelledText, ParallelText, PythonCode, Recipes, TaggedText, Text
 from nnjax.data.text.files import library_text, read_lines, read_text, read_texts
 from nnjax.errors import UserError
 
@@ -41,6 +43,41 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
         read_texts(tmp_path / "a.txt", "*.txt")
     with pytest.raises(UserError, match=r"holds no files \*\.md; give a pattern"):
         read_texts(tmp_path, "*.md")
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "utf\0", "hex", ""])
+def test_an_encoding_that_is_none_of_text_is_one_sentence(tmp_path, encoding):
+    (tmp_path / "a.txt").write_bytes(b"\xff.")
+    with pytest.raises(UserError, match="no encoding") as raised:
+        read_text(tmp_path / "a.txt", encoding)
+    assert "\0" not in str(raised.value)
+
+
+def code(path):
+    return PythonCode(path=path)
+
+
+SOURCES = [Text, Recipes, LabelledText, TaggedText, ParallelText, code]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\0b", "character zero|no folder with files"),
+        ("a" * 300, "File name too long|no folder with files"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_sentence(tmp_path, source, name, message):
+    with pytest.raises(UserError, match=message):
+        source(tmp_path / name).load()
+
+
+@pytest.mark.parametrize("source", SOURCES[:4])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, source):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match=r"pipe\.csv is a pipe or a device, not a file"):
+        source(tmp_path / "pipe.csv").load()
 
 
 def test_the_files_of_a_folder_follow_in_order_of_their_names(tmp_path):

@@ -43,6 +43,19 @@ def test_the_decoder_reads_from_start_and_writes_to_end(write):
     assert example["inputs"]["target"].shape == example["targets"].shape == (2, 6)
 
 
+@pytest.mark.parametrize("header", [("de\n", "en\n"), ("Source\n", "Target\n")])
+def test_usual_first_lines_are_no_sentences(write, header):
+    path = write("corpus", header[0] + GERMAN, header[1] + ENGLISH)
+    data = ParallelText(path, test=0, seed=None)
+    assert data.sentences()["train"]["target"].tolist() == ENGLISH.splitlines()
+
+
+def test_a_table_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "pairs.csv").write_text("de,en\nHund,dog\n")
+    with pytest.raises(UserError, match=r"is a table; .*pairs\.de and .*pairs\.en, one sentence"):
+        ParallelText(tmp_path / "pairs.csv").load()
+
+
 def test_a_folder_holds_the_pairs_of_each_split(write, tmp_path):
     write("train", GERMAN, ENGLISH)
     write("val", "Hund.\n", "Dog.\n")

@@ -39,6 +39,15 @@ def test_long_sentences_are_cut(write):
     assert data.split("train")["targets"].tolist() == [[0, 1], [2, 3]]
 
 
+@pytest.mark.parametrize("header", ["word\ttag\n", "Token POS\n\n"])
+def test_a_usual_header_is_no_word(write, header):
+    data = TaggedText(write("a.txt", header + TAGGED), test=0, seed=None).load()
+    assert data.classes == ("DET", "NOUN", "PRON", "VERB")
+    assert data.size("train") == 2
+    same = TaggedText(write("b.txt", "word tag\nword tag\n"), test=0, seed=None).load()
+    assert same.split("train")["targets"].tolist() == [[0, 0]]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
