@@ -182,7 +182,7 @@ def check_same(saved: Known, data: Known, *, sizes: bool) -> None:
         before, now = getattr(saved, name), getattr(data, name, None)
         if before is not None and now is not None:
             now.check(before)
-    _check_preprocessing(saved.preprocess, getattr(data, "preprocess", None))
+    _check_preprocessing(*(getattr(one, "preprocess", None) for one in (saved, data)))
     for split in SPLITS if sizes else ():
         before, now = saved.size(split), data.size(split)
         if before != now:
