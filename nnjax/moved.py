@@ -10,6 +10,7 @@ import importlib.machinery
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "nnjax.data.buckets": "nnjax.data.text.buckets",
@@ -120,6 +121,28 @@ class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec
+
+
+class _Package(ModuleType):
+    """A package in which a moved module does not hide what is public under the same name.
+
+    Importing ``nnjax.sweeps.run_sweep`` would set that attribute of ``nnjax.sweeps``, the function
+    of that name, to the module.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_moved = isinstance(value, ModuleType) and f"{self.__name__}.{name}" in MOVED
+        if not (is_moved and name in self.__dict__.get("__all__", ())):
+            super().__setattr__(name, value)
+
+
+def keep_public_names(package: str) -> None:
+    """Keeps importing a moved module from hiding a public name of its old package.
+
+    Args:
+      package: the name of the package, which is being imported.
+    """
+    sys.modules[package].__class__ = _Package
 
 
 def install() -> None:

@@ -11,6 +11,7 @@ import tyro
 from nnjax import fields
 from nnjax.cli import files, options
 from nnjax.errors import UserError
+from nnjax.field_types import conform_value
 from nnjax.sweeps.plan import space
 from nnjax.sweeps.plan.sweep import Search, Sweep
 from nnjax.training.experiment import Experiment
@@ -177,7 +178,8 @@ def _number(experiment: Experiment, name: str, word: str) -> float | None:
         number = kind(word)
     except ValueError:
         return None
-    return fields.get(fields.replace(experiment, {name: number}), name)
+    changed = fields.replace(experiment, {name: number})
+    return conform_value(changed, name, fields.get(changed, name))
 
 
 def _truth(path: str, word: str) -> bool:

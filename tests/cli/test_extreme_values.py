@@ -116,6 +116,11 @@ def test_refused_on_the_command_line(words, sentence):
     assert str(raised.value).startswith(sentence)
 
 
+def test_refused_in_a_sweep(refused):
+    sentence = refused("sweep", "blobs", "--over", "threads", 1, 100_000)
+    assert sentence == "--over threads: threads must be at most 1,024, not 100,000"
+
+
 def test_too_many_updates():
     training = Training(examples=2**52, batch_size=1)
     with pytest.raises(UserError, match=r"the run would make 4\.5e\+15 updates, and at most 2,147"):
