@@ -177,11 +177,14 @@ def check_types(config: Any, module: ModuleType) -> Any:
     """Returns a config of a file, with fields that all have their declared types.
 
     Raises:
-      UserError: a field holds something else.
+      UserError: a field holds a value of another type, or one that a run directory cannot record.
     """
     from nnjax.field_types import conform
+    from nnjax.runs import config_json
 
     try:
-        return conform(config)
+        config = conform(config)
+        config_json.to_json(config)
+        return config
     except UserError as error:
         raise UserError(f"{module.__file__}: {error}") from error

@@ -137,12 +137,31 @@ def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings:
                 args=arguments,
                 prog=program,
                 config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+                registry=_registry(),
                 **settings,
             )
     except SystemExit as exit_:
         if not exit_.code:
             raise
         raise UserError(_sentence(heard.getvalue(), target, settings.get("default"))) from None
+
+
+@functools.cache
+def _registry() -> tyro.constructors.ConstructorRegistry:
+    """Makes tyro leave a field alone that holds a function or a class, such as ``flax.linen.relu``.
+
+    tyro would take some of them for objects with options of their own.
+    """
+    registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.struct_rule
+    def keep_functions(info: Any) -> tyro.constructors.StructConstructorSpec | None:
+        value = info.default
+        if not callable(value) or fields.is_options(value):
+            return None
+        return tyro.constructors.StructConstructorSpec(instantiate=lambda: value, fields=())
+
+    return registry
 
 
 def _sentence(box: str, target: Any, default: Any) -> str:

@@ -13,6 +13,7 @@ Reading a record runs no code but nnjax's own: see :mod:`nnjax.runs.public_names
 import dataclasses
 import functools
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,9 @@ from nnjax.errors import UserError, nearest
 from nnjax.runs import public_names
 
 NO_MODULES: Mapping[str, ModuleType] = {}
+
+NOT_OPTIONS = {*sys.stdlib_module_names, "numpy", "jaxlib"}
+"""Packages whose classes nobody could make dataclasses of."""
 
 HOW_TO_NAME = (
     "define it with def at the top of a file, or give functools.partial(F, ...) of the function F "
@@ -132,6 +136,14 @@ def _encode(value: Any, where: str) -> Any:
         raise UserError(
             f"{where} is a {type(value).__name__}, whose functions have no names that a saved "
             f"config could hold; {HOW_TO_NAME}"
+        )
+    if type(value).__module__.partition(".")[0] not in sys.stdlib_module_names | {
+        "numpy",
+        "jaxlib",
+    }:
+        raise UserError(
+            f"{where} is a {type(value).__name__}, which a saved config cannot hold; put "
+            "@dataclasses.dataclass(frozen=True) above that class"
         )
     raise UserError(f"{where} is {value!r}, which a saved config cannot hold; give a name instead")
 

@@ -69,7 +69,10 @@ def name_of(value: Any) -> str | None:
             return f"{package}.{name}"
     path = getattr(value, "__qualname__", name)
     module = sys.modules.get(own) if isinstance(own, str) else None
-    return f"{own}.{path}" if module is not None and _attribute(module, path) is value else None
+    found = None if module is None else _attribute(module, path)
+    # A config file may have been loaded a second time, as the copy in a sweep is.
+    is_same = found is value or (found is not None and _origin(found) == _origin(value))
+    return f"{own}.{path}" if is_same else None
 
 
 def find(path: str) -> Any:
@@ -158,6 +161,10 @@ def _public(module: ModuleType, name: str) -> Any:
     # A module of nnjax without __all__ also holds what it imported.
     is_own = getattr(value, "__module__", None) == module.__name__
     return value if is_own or module.__name__ in LIBRARIES else None
+
+
+def _origin(value: Any) -> tuple[Any, ...]:
+    return tuple(getattr(value, name, None) for name in ("__module__", "__qualname__", "__class__"))
 
 
 def _attribute(module: ModuleType, path: str) -> Any:
