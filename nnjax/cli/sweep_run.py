@@ -1,5 +1,6 @@
 """Carrying a sweep through from the command line: alone, with workers, or its plan only."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -111,8 +112,8 @@ def show_results(directory: SweepDirectory, study: Study, objective: Objective) 
         console.print()
         rows = report.over_seeds(directory, study, objective)
         console.print(report.seeds_table(rows, objective))
-    more = f"figures, CSV and the winner's command: nnjax sweep-report {directory.directory}"
-    console.print(more)
+    path = shlex.quote(str(directory.directory))
+    console.print(f"figures, CSV and the winner's command: nnjax sweep-report {path}")
 
 
 def show_plan(parsed: sweep_options.Parsed) -> int:

@@ -95,6 +95,7 @@ def test_the_command_gives_the_winner_again(swept, nnjax, tmp_path):
     with open(tmp_path / "a.csv", newline="") as lines:
         best = min(csv.DictReader(lines), key=lambda row: float(row["train_loss"]))
     assert f"trial {best['number']}, the best" in out
+    assert f"the trial itself is in {best['directory']}" in out
     assert_same_result(commands(out)[-1], best["directory"], tmp_path / "run", nnjax)
     assert (tmp_path / "hyperparameters.png").is_file()
 

@@ -1,9 +1,10 @@
 """``nnjax sweep-report DIR``: the results of a sweep, finished or still running."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -98,17 +99,30 @@ def _winners(found: Sequence[Result], rows: Sequence[report.OverSeeds]) -> dict[
 def _commands(
     directory: SweepDirectory, winners: Mapping[str, Result], modules: Modules
 ) -> list[str]:
-    """How to train the winners again, or why that cannot be told."""
+    """How to train the winners again, or why no command does."""
     lines = []
+    programs = directory.read_programs()
     for about, trial in winners.items():
         experiment = directory.open_trial(trial.number).read_config(modules)
         lines += ["", f"trial {trial.number}, {about}, is trained again by"]
         try:
             lines.append(f"  {sweep_winner.command(directory, trial, experiment)}")
+            lines.append(_how_alike(trial, programs.get(str(trial.program), {})))
         except UserError as error:
             lines[-1] = f"trial {trial.number}, {about}: no command trains it again, as {error}; "
             lines[-1] += f"its settings are in {trial.directory / 'config.json'}"
     return lines
+
+
+def _how_alike(trial: Result, program: Mapping[str, Any]) -> str:
+    """How far the command gives the same run, and where the trial's own parameters are."""
+    own = f"the trial itself is in {shlex.quote(str(trial.directory))}"
+    if not program.get("together"):
+        return f"from the same seeds and batches, to the same numbers; {own}"
+    return (
+        "from the same seeds and batches, but not at once with other trials, which changes how "
+        f"sums are rounded: to about 6 digits, fewer where training is long or unstable; {own}"
+    )
 
 
 def run(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Which fields of an experiment only change numbers, and its learner with those as arguments."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,10 @@ Numbers = Mapping[str, Any]
 
 SEEDS = ("seed", "data_seed")
 """Fields of the training options that choose keys and orders, which are arguments anyway."""
+
+
+FLAX_DROPOUT = "flax.linen.stochastic"
+"""The module of Flax's Dropout, which compares its rate with 0 and 1 in Python."""
 
 
 def is_number(value: Any) -> bool:
@@ -74,7 +79,12 @@ def obstacle(experiment: Experiment, data: Known, path: str) -> str | None:
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         state = _trace(lifted, shapes, key)
-    except jax.errors.JAXTypeError:
+    except jax.errors.JAXTypeError as error:
+        if _is_raised_in(error, FLAX_DROPOUT):
+            return (
+                "is the rate of a flax.linen.Dropout, which needs a program for each rate; "
+                "nnjax.layers.Dropout takes all rates in one"
+            )
         return "decides what is computed"
     except (TypeError, ValueError, AttributeError, UserError):
         return "decides shapes, or what is computed"
@@ -82,6 +92,12 @@ def obstacle(experiment: Experiment, data: Known, path: str) -> str | None:
     if not _same_shapes(state, jax.eval_shape(lifted.learner({}).init, key, lifted.example())):
         return f"leaves out, at {fields.get(experiment, path):g}, what other values need"
     return None
+
+
+def _is_raised_in(error: BaseException, module: str) -> bool:
+    """Whether the code of a module was running when an error was raised."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == module for frame, _ in frames)
 
 
 def _trace(lifted: Lifted, values: Numbers, key: Any) -> State:

@@ -1,10 +1,13 @@
 """``nnjax sweep``: options, plans, workers, sweeps that are killed and gone on with."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,11 +15,15 @@ import pytest
 
 import nnjax as package
 from nnjax.cli import sweep_devices
+from nnjax.cli.commands import sweep
+from nnjax.cli.main import main
 from nnjax.errors import UserError
 from nnjax.sweeps import Search
+from nnjax.sweeps.population import layout
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import DEATHS, REASON, Study
 from nnjax.sweeps.run import processes
+from nnjax.sweeps.run.worker import Worker
 
 CONFIG = '''"""Circles by a small net, without a script of its own."""
 
@@ -33,15 +40,44 @@ config = Experiment(
 )
 '''
 
+SOURCE = str(Path(package.__file__).parent.parent)
+
 OVER = ("--over", "optimizer.learning-rate", "0.1", "0.3", "--over", "seed", "0..1")
+
+
+@pytest.fixture(autouse=True)
+def quick_measurements(monkeypatch):
+    """A program is measured in a moment, before its trials are trained."""
+    monkeypatch.setattr(layout, "SECONDS", 0.02)
 
 
 @pytest.fixture
 def circles(tmp_path, monkeypatch):
     """``rings.py`` in a folder that is also the current one."""
     monkeypatch.chdir(tmp_path)
+    # Processes that a sweep in this one starts take the same code.
+    monkeypatch.setenv("PYTHONPATH", SOURCE)
     (tmp_path / "rings.py").write_text(CONFIG)
     return "rings.py"
+
+
+@pytest.fixture(scope="module")
+def ended_sweep(tmp_path_factory):
+    """A folder with ``rings.py`` and its sweep ``out``, which is done; and what was printed."""
+    folder = tmp_path_factory.mktemp("ended")
+    (folder / "rings.py").write_text(CONFIG)
+    printed = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+        assert main(["sweep", "rings.py", *OVER, "--members", "4", "--sweep-dir", "out"]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture
+def ended(ended_sweep, monkeypatch):
+    """The same folder as the current one; what the sweep printed."""
+    folder, printed = ended_sweep
+    monkeypatch.chdir(folder)
+    return printed
 
 
 def study_of(directory):
@@ -50,10 +86,9 @@ def study_of(directory):
 
 def start(*words):
     """Starts ``nnjax`` as a process."""
-    source = str(Path(package.__file__).parent.parent)
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "nnjax", *map(str, words)],
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": SOURCE},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -76,17 +111,6 @@ def wait_for(condition, process=None):
         time.sleep(0.002)
 
 
-def pause(process, directory):
-    """Stops a process, but not while it holds the lock of the sweep's record."""
-    while True:
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(0.05)
-        if not list(Path(directory).glob("journal.log.*")):
-            return
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-
-
 def owners(directory):
     """Those who work on the trials, or have."""
     trials = study_of(directory).trials()
@@ -107,11 +131,9 @@ def everything(directory):
     }
 
 
-def test_a_grid_to_its_table(circles, nnjax):
-    done = nnjax("sweep", circles, *OVER, "--sweep-dir", "out")
-    assert done.status == 0, done.err
-    assert "4 trials: 4 complete" in done.out
-    assert "mean" in done.out
+def test_a_grid_to_its_table(ended, nnjax):
+    assert "4 trials: 4 complete" in ended
+    assert "mean" in ended
     assert study_of("out").counts() == {"complete": 4}
     run = SweepDirectory.open(Path("out")).open_trial(3)
     assert run.read_config().learner.optimizer.learning_rate == 0.3
@@ -119,7 +141,7 @@ def test_a_grid_to_its_table(circles, nnjax):
 
 
 def test_a_word_with_spaces_is_one_value_where_the_field_holds_one(circles, nnjax):
-    words = ("--over", "monitor", "train loss", "test accuracy", "--dry-run")
+    words = ("--over", "monitor", "train loss", "test accuracy", "--dry-run", "--members", "1")
     done = nnjax("sweep", circles, *words, "--over", "model.features", "4", "8 4")
     assert "4 trials in" in done.out, done.err
 
@@ -141,13 +163,13 @@ def test_a_trial_of_ones_own_classes_can_be_opened(config_file, nnjax, monkeypat
         monkeypatch.chdir("/")
         monkeypatch.delitem(sys.modules, "beside_my_net")
     monkeypatch.delitem(sys.modules, "nnjax_file_my_net")
-    # Older versions signed nothing.
-    done = nnjax("evaluate", trial, *(() if recorded else ("--trust",)))
+    # The signature of the trial names the file that was recorded.
+    done = nnjax("evaluate", trial, *([] if recorded else ["--trust"]))
     assert "equal to summary.json" in done.out, done.err
 
 
 def test_the_plan_before_anything_is_trained(circles, nnjax, tmp_path):
-    over = (*OVER, "--over", "model.features", "4", "8 4")
+    over = (*OVER, "--over", "model.features", "4", "8 4", "--members", "1")
     done = nnjax("sweep", circles, *over, "--dry-run")
     assert done.status == 0, done.err
     assert "8 trials in 2 programs" in done.out
@@ -165,6 +187,16 @@ def test_classes_and_their_options(circles, nnjax):
     assert {one.learning_rate for one in made} == {0.01}
 
 
+def test_seeds_of_one_run(circles, nnjax):
+    done = nnjax("train", circles, "--seeds", "3", "--seed", "5", "--run-dir", "out")
+    assert done.status == 0, done.err
+    seeds = [
+        SweepDirectory.open(Path("out")).open_trial(n).read_config().training.seed for n in range(3)
+    ]
+    assert seeds == [5, 6, 7]
+    assert "mean" in done.out
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -173,14 +205,10 @@ def test_classes_and_their_options(circles, nnjax):
         "--seed=5 --seeds 3 --run_dir=out",
     ],
 )
-def test_seeds_of_one_run(circles, nnjax, line):
-    done = nnjax("train", circles, *line.split())
-    assert done.status == 0, done.err
-    seeds = [
-        SweepDirectory.open(Path("out")).open_trial(n).read_config().training.seed for n in range(3)
-    ]
-    assert seeds == [5, 6, 7]
-    assert "mean" in done.out
+def test_seeds_are_written_in_every_way_of_an_option(circles, nnjax, monkeypatch, line):
+    monkeypatch.setattr(sweep, "run", lambda words: print(*words) or 0)
+    words = nnjax("train", circles, *line.split()).out.replace("=", " ").split()
+    assert words == ["rings.py", "--sweep-dir", "out", "--over", "seed", "5..7"]
 
 
 @pytest.mark.parametrize(
@@ -219,26 +247,71 @@ def test_refused_in_one_sentence(circles, refused, words, sentence):
     assert not Path("out").exists(), "in the way of the corrected command"
 
 
-def test_another_sweep_in_the_directory(circles, nnjax, refused):
-    assert nnjax("sweep", circles, *OVER, "--sweep-dir", "out").status == 0
+@pytest.mark.usefixtures("ended")
+def test_another_sweep_in_the_directory(refused):
     other = ("--over", "seed", "0..1", "--sweep-dir", "out")
-    assert "out holds another sweep" in refused("sweep", circles, *other)
+    assert "out holds another sweep" in refused("sweep", "rings.py", *other)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_sweep_that_is_stopped_is_gone_on_with(circles, nnjax, number):
-    options = ("--epochs", "60", "--members", "3")
-    assert nnjax("sweep", circles, *OVER, *options, "--sweep-dir", "whole").status == 0
-    stopped = start("sweep", circles, *OVER, *options, "--sweep-dir", "stopped")
-    wait_for(lambda: records("stopped") > records("whole") // 3, stopped)
-    stopped.send_signal(number)
-    _, errors = stopped.communicate(timeout=60)
-    if number != signal.SIGKILL:
-        assert "stopped; go on with: nnjax resume stopped" in errors
-        assert study_of("stopped").counts()["running"] == 0
-    resumed = start("resume", "stopped")
-    assert "4 complete" in finish(resumed)
-    assert everything("stopped") == everything("whole")
+LONG = ("--epochs", "60", "--members", "3")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The metrics of a sweep that was never stopped."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "rings.py").write_text(CONFIG)
+    with contextlib.chdir(folder):
+        words = ("sweep", "rings.py", *OVER, *LONG, "--sweep-dir", "whole", "--quiet")
+        assert main(list(words)) == 0
+        return everything("whole")
+
+
+def third(metrics):
+    """A third of the lines of all trials."""
+    return sum(content.count(b"\n") for content in metrics.values()) // 3
+
+
+def test_a_sweep_that_is_killed_is_gone_on_with(circles, nnjax, undisturbed):
+    killed = start("sweep", circles, *OVER, *LONG, "--sweep-dir", "killed")
+    wait_for(lambda: records("killed") > third(undisturbed), killed)
+    killed.kill()
+    killed.communicate(timeout=60)
+    done = nnjax("resume", "killed")
+    assert (done.status, done.err) == (0, "")
+    assert "4 complete" in done.out
+    assert everything("killed") == undisturbed
+
+
+def test_a_sweep_that_is_asked_to_stop_saves_and_says_how_to_go_on(circles, nnjax, undisturbed):
+    """By SIGTERM, while it trains."""
+
+    def stop():
+        wait_for(lambda: records("stopped") > third(undisturbed))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    # Were it late, the signal would end the tests.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    thread = threading.Thread(target=stop)
+    thread.start()
+    try:
+        done = nnjax("sweep", circles, *OVER, *LONG, "--sweep-dir", "stopped")
+        thread.join()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "stopped; go on with: nnjax resume stopped" in done.err
+    assert study_of("stopped").counts()["running"] == 0
+    assert nnjax("resume", "stopped").status == 0
+    assert everything("stopped") == undisturbed
+
+
+def test_two_processes_do_not_conduct_one_sweep(ended, refused):
+    with SweepDirectory.open(Path("out")).locks.conducting():
+        sentence = refused("resume", "out")
+    assert sentence == (
+        "out is being carried through by another process; add a worker to it with: "
+        "nnjax sweep --join out"
+    )
 
 
 @pytest.mark.parametrize("line", ["--devices 2", "--devices=2", "--workers=2"])
@@ -279,21 +352,29 @@ def test_this_process_leaves_the_gpus_to_workers(circles, nnjax, monkeypatch, li
     assert os.environ[sweep_devices.GPUS] == "3,5"
 
 
-def test_workers_that_are_killed_are_replaced(circles):
+@pytest.mark.slow
+def test_workers_that_are_killed_are_replaced(circles, nnjax):
+    killed = []
+
+    def kill_one():
+        wait_for(lambda: records("out") > 10)
+        names = [name.removesuffix(".lock") for name in os.listdir("out/workers")]
+        (victim, *_) = (int(name.split("-")[-2]) for name in names if name.count("-") >= 2)
+        os.kill(victim, signal.SIGKILL)
+        killed.append(victim)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
     options = ("--epochs", "400", "--members", "1", "--devices", "2", "--sweep-dir", "out")
-    sweep = start("sweep", circles, *OVER, *options)
-    wait_for(lambda: records("out") > 10, sweep)
-    victims = [Path("out/workers") / name for name in os.listdir("out/workers")]
-    killed = [int(name.stem.split("-")[-2]) for name in victims if name.stem.count("-") >= 2]
-    assert killed
-    os.kill(killed[0], signal.SIGKILL)
-    finish(sweep)
+    done = nnjax("sweep", circles, *OVER, *options)
+    killer.join()
+    assert (done.status, len(killed)) == (0, 1), done.err
     study = study_of("out")
     assert study.counts() == {"complete": 4}
     assert sum(trial.user_attrs.get(DEATHS, 0) for trial in study.trials()) == 1
 
 
-def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles):
+def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles, nnjax):
     deadly = CONFIG.replace(
         "config = ",
         "import dataclasses, os\n\n\n"
@@ -311,30 +392,36 @@ def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles):
     ).replace("learner=Supervised", "learner=Deadly")
     Path("deadly.py").write_text(deadly)
     over = ("--over", "optimizer.learning-rate", "0.1", "0.3", "0.2")
-    sweep = start("sweep", "deadly.py", *over, "--devices", "2", "--sweep-dir", "out")
-    finish(sweep)
+    done = nnjax("sweep", "deadly.py", *over, "--devices", "2", "--sweep-dir", "out")
+    assert done.status == 0, done.err
     study = study_of("out")
     assert study.counts() == {"complete": 2, "fail": 1}
     assert study.trials()[1].user_attrs[REASON].startswith("its worker died 3 times")
 
 
-def test_a_worker_joins_from_elsewhere(circles, nnjax):
-    over = (*OVER, "--epochs", "300", "--members", "1")
-    sweep = start("sweep", circles, *over, "--sweep-dir", "out")
-    wait_for(lambda: records("out") > 0, sweep)
-    # However fast the machine is, there are trials left for the other.
-    pause(sweep, "out")
-    joined = start("sweep", "--join", "out")
-    wait_for(lambda: len(owners("out")) == 2, joined)
-    sweep.send_signal(signal.SIGCONT)
-    finish(sweep)
-    finish(joined)
+def test_a_worker_joins_from_elsewhere(circles, nnjax, monkeypatch):
+    """It has claimed a trial before this process claims its first."""
+    joined = []
+    work = Worker.work
+
+    def join_and_work(worker):
+        joined.append(start("sweep", "--join", "out"))
+        wait_for(lambda: owners("out"), joined[0])
+        work(worker)
+
+    monkeypatch.setattr(Worker, "work", join_and_work)
+    over = (*OVER, "--epochs", "100", "--members", "1")
+    done = nnjax("sweep", circles, *over, "--sweep-dir", "out")
+    assert done.status == 0, done.err
+    finish(joined[0])
+    assert len(owners("out")) == 2
     assert study_of("out").counts() == {"complete": 4}
 
 
-def test_the_same_sweep_on_other_devices(circles, nnjax):
-    assert nnjax("sweep", circles, *OVER, "--sweep-dir", "out").status == 0
-    assert nnjax("sweep", circles, *OVER, "--sweep-dir", "out", "--spread", "4").status == 0
+@pytest.mark.usefixtures("ended")
+def test_the_same_sweep_on_other_devices(nnjax):
+    words = ("--members", "4", "--sweep-dir", "out", "--spread", "4")
+    assert nnjax("sweep", "rings.py", *OVER, *words).status == 0
 
 
 def test_another_storage(circles, nnjax, tmp_path):
@@ -349,11 +436,11 @@ def test_another_storage(circles, nnjax, tmp_path):
 @pytest.mark.slow
 def test_workers_on_a_cluster_of_ray(circles):
     pytest.importorskip("ray")
-    sweep = start(
+    process = start(
         "sweep", circles, *OVER, "--engine", "ray", "--devices", "2", "--sweep-dir", "out"
     )
-    output, errors = sweep.communicate(timeout=280)
-    assert sweep.returncode == 0, output + errors
+    output, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, output + errors
     assert study_of("out").counts() == {"complete": 4}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import pytest
 
 from nnjax.optimizers import SGD, Adam
@@ -61,6 +62,29 @@ def test_what_splits_a_sweep_and_why(digits, path, values, reason):
     found, reasons = plan(digits, {path: values})
     assert [trials for _, trials in found] == [1, 1]
     assert reasons == {path: reason}
+
+
+class FlaxDropout(nn.Module):
+    """A net with Flax's own dropout."""
+
+    rate: float = 0.1
+    outputs: int = 10
+
+    @nn.compact
+    def __call__(self, inputs, *, train=False):
+        hidden = nn.relu(nn.Dense(4)(inputs.reshape(len(inputs), -1)))
+        return nn.Dense(self.outputs)(nn.Dropout(self.rate, deterministic=not train)(hidden))
+
+
+def test_dropout_of_flax_splits_a_sweep_and_the_remedy_is_told(digits):
+    learner = dataclasses.replace(digits.learner, model=FlaxDropout())
+    experiment = dataclasses.replace(digits, learner=learner)
+    found, reasons = plan(experiment, {"model.rate": (0.1, 0.2, 0.3)})
+    assert [trials for _, trials in found] == [1, 1, 1]
+    assert reasons["model.rate"] == (
+        "is the rate of a flax.linen.Dropout, which needs a program for each rate; "
+        "nnjax.layers.Dropout takes all rates in one"
+    )
 
 
 def test_what_a_class_has_is_an_argument_where_it_has_it(digits):
