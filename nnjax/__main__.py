@@ -1,4 +1,4 @@
-"""``python -m nnjax``: the same as ``nnjax``."""
+"""``python -m nnjax`` is the same as ``nnjax``."""
 
 import sys
 

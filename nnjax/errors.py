@@ -1,4 +1,4 @@
-"""The error that people can cause, and the sentence that helps them out of it."""
+"""The error that people can cause, warnings, and suggestions for misspelt names."""
 
 import difflib
 import sys
@@ -9,15 +9,15 @@ Value = TypeVar("Value")
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: its message is one sentence with the value and the remedy.
+    """An error that a person caused: one sentence with the wrong value and what to do.
 
     The command line prints the message alone and exits with a non-zero status. Library code
-    raises it where a person, not a program, is at fault.
+    raises this error if a person, not a program, is at fault.
     """
 
 
 def warn(message: str) -> None:
-    """Tells something on stderr, where it does not mix with results."""
+    """Prints a warning to stderr, so that it stays out of piped output."""
     print(f"nnjax: {message}", file=sys.stderr)
 
 
@@ -26,7 +26,7 @@ def nearest(name: str, options: Iterable[str]) -> str:
     matches = difflib.get_close_matches(name, list(options), cutoff=0.5)
     if not matches:
         return ""
-    # Letters that have changed places are the commonest slip; the other matches are best first.
+    # Swapped letters are the most common typing error, so such a match comes before all others.
     best = min(matches, key=lambda match: sorted(match) != sorted(name))
     return f", did you mean '{best}'?"
 

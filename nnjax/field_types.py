@@ -30,13 +30,15 @@ PLAIN_NAMES = {
 def conform(config: Any) -> Any:
     """Returns options whose fields all have their declared types and are within their bounds.
 
-    Paths may be given as texts, tuples as lists, and numbers and tuples of them as NumPy's.
+    Strings become paths where a path is declared, lists become tuples, and numbers and arrays of
+    NumPy become Python numbers and tuples of them.
 
     Args:
-      config: a dataclass whose fields may be dataclasses in turn.
+      config: a dataclass, whose fields may be dataclasses too.
 
     Raises:
-      UserError: a field holds something else; the sentence names it by its dotted path.
+      UserError: a field has another type or a number out of bounds; the sentence names the field by
+        its dotted path.
     """
     return _conform(config, "")
 
@@ -93,12 +95,12 @@ def _check_numbers(cls: type, name: str, value: Any, path: str) -> None:
 def _declared(cls: type) -> list[tuple[str, Any, bool]]:
     try:
         return fields.declared(cls)
-    except NameError:  # Somebody's own class, with types that are imported for a type checker only.
+    except NameError:  # A user's class whose types are imported for a type checker only.
         return []
 
 
 def _field(value: Any, kind: Any, path: str) -> Any:
-    """The value, or what it stands for, if that is of the type."""
+    """The value, or its equivalent of the declared type; a UserError if there is none."""
     if _is(value, kind):
         return value
     if isinstance(value, str) and _is(Path(value), kind):
@@ -114,14 +116,14 @@ def _field(value: Any, kind: Any, path: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of NumPy as Python's, and lists and arrays of them as tuples."""
+    """The value with NumPy numbers as Python numbers, and lists and arrays as tuples."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _is(value: Any, kind: Any) -> bool:
-    # A protocol is checked where it is used, for what is used of it.
+    # Code that uses a protocol checks the methods that it calls.
     if getattr(kind, "_is_protocol", False):
         return True
     try:
@@ -132,7 +134,7 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _name(kind: Any) -> str:
-    """A type as people write it: without modules."""
+    """A type as people write it, without module names."""
     if kind in PLAIN_NAMES:
         return PLAIN_NAMES[kind]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

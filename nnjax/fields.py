@@ -1,8 +1,8 @@
 """Fields of nested options by dotted path, such as ``optimizer.learning_rate``.
 
-Options are frozen dataclasses within one another, Flax modules among them. A path names a field as
-the command line does: hyphens and underscores are the same, and a part that the command line leaves
-out of its options' names (``tyro.conf.arg(name="")``) may be left out of the path.
+Options are nested frozen dataclasses, such as Flax modules. A path names a field as the command
+line does: hyphens and underscores are the same, and a part that the command line omits from the
+names of options (``tyro.conf.arg(name="")``) may be omitted from the path.
 """
 
 import copy
@@ -49,7 +49,7 @@ def get(config: Any, path: str) -> Any:
     """Returns the value at a path.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     while path:
         name, path = _step(config, path)
@@ -60,16 +60,16 @@ def get(config: Any, path: str) -> Any:
 def replace(config: Any, changes: Mapping[str, Any], *, check: bool = True) -> Any:
     """Returns a copy with new values at some paths.
 
-    All changes of one dataclass are made at once, so that it never sees half of them. The values
-    may be anything, also traced arrays.
+    All changes of one dataclass are made at once, because its ``__post_init__`` may check fields
+    against each other. A value may be anything, such as a traced array.
 
     Args:
       config: a dataclass.
-      changes: the new values by their paths.
-      check: whether dataclasses check what they hold; without, where more changes are to follow.
+      changes: the new values, by path.
+      check: whether ``__post_init__`` runs; False if more changes will follow.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     by_name: dict[str, dict[str, Any]] = defaultdict(dict)
     for path, value in changes.items():
@@ -80,10 +80,10 @@ def replace(config: Any, changes: Mapping[str, Any], *, check: bool = True) -> A
 
 
 def resolve(config: Any, path: str) -> tuple[str, ...]:
-    """The names of the fields that a path leads through, those left out of it included.
+    """Returns the names of the fields on a path, including those that the path omits.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     found = []
     while path:
@@ -107,10 +107,10 @@ def paths(config: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def kind(config: Any, path: str) -> Any:
-    """The type that the field at a path is declared with.
+    """Returns the declared type of the field at a path.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     *above, last = resolve(config, path)
     holder = functools.reduce(getattr, above, config)
@@ -118,19 +118,19 @@ def kind(config: Any, path: str) -> Any:
 
 
 def is_whole(config: Any, path: str) -> bool:
-    """Whether the field at a path is declared to hold a whole number, or perhaps None.
+    """Whether the declared type of the field at a path is ``int`` or ``int | None``.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     return kind(config, path) in (int, int | None)
 
 
 def is_several(config: Any, path: str) -> bool:
-    """Whether the field at a path is declared to hold a tuple, or perhaps something else.
+    """Whether the declared type of the field at a path is a tuple, or a union with a tuple.
 
     Raises:
-      UserError: there is no such field; the message suggests the nearest.
+      UserError: there is no such field; the message suggests the nearest name.
     """
     declared_kind = kind(config, path)
     kinds = (declared_kind, *typing.get_args(declared_kind))
@@ -138,12 +138,12 @@ def is_several(config: Any, path: str) -> bool:
 
 
 def is_options(value: Any) -> bool:
-    """Whether a value is an instance of a dataclass, as Flax modules are."""
+    """Whether a value is an instance of a dataclass, such as a Flax module."""
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def names(cls: type) -> list[str]:
-    """The options of a dataclass: its fields, without those that Flax adds to a module."""
+    """Returns the names of a dataclass's fields, without those that Flax adds to a module."""
     added = ("parent", "name") if _is_flax_module(cls) else ()
     options = [field.name for field in dataclasses.fields(cls) if field.init]
     return [name for name in options if name not in added]
@@ -151,7 +151,7 @@ def names(cls: type) -> list[str]:
 
 @functools.cache
 def bounds(cls: type) -> dict[str, Bounds]:
-    """The bounds of those fields of a dataclass that have any, by name."""
+    """Returns the bounds of a dataclass's fields, by name, for the fields that have bounds."""
     hints = typing.get_type_hints(cls, include_extras=True)
     found = {}
     for name in names(cls):
@@ -163,7 +163,7 @@ def bounds(cls: type) -> dict[str, Bounds]:
 
 
 def all_bounds(config: Any) -> dict[str, Bounds]:
-    """The bounds of all fields that have any, by dotted path."""
+    """Returns the bounds of nested fields, by dotted path, for the fields that have bounds."""
     found: dict[str, Bounds] = dict(bounds(type(config)))
     for name, _, hidden in declared(type(config)):
         value, prefix = getattr(config, name), "" if hidden else f"{name}."
@@ -174,7 +174,7 @@ def all_bounds(config: Any) -> dict[str, Bounds]:
 
 @functools.cache
 def declared(cls: type) -> list[tuple[str, Any, bool]]:
-    """Name, type, and whether the command line leaves it out of names, for each option."""
+    """Returns for each field its name, its type, and whether the command line omits its name."""
     hints = typing.get_type_hints(cls, include_extras=True)
     described = []
     for name in names(cls):
@@ -188,7 +188,7 @@ def declared(cls: type) -> list[tuple[str, Any, bool]]:
 
 
 def _step(config: Any, path: str) -> tuple[str, str]:
-    """The field that a path leads into, and the rest of the path."""
+    """The first field of a path, and the rest of the path."""
     if is_options(config):
         normal = path.replace("-", "_")
         head, _, rest = normal.partition(".")
@@ -213,13 +213,13 @@ def _leads_somewhere(config: Any, path: str) -> bool:
 
 
 def _changed(config: Any, name: str, changes: dict[str, Any], check: bool) -> Any:
-    """The new value of a field: replaced whole (the empty path), in parts, or both."""
+    """The new value of a field: replaced as a whole (the empty path), in parts, or both."""
     value = changes.pop("", getattr(config, name))
     return replace(value, changes, check=check) if changes else value
 
 
 def _copy(config: Any, changes: Mapping[str, Any], check: bool) -> Any:
-    # A Flax module that is dataclasses.replace'd takes over its parent and shares its submodules.
+    # dataclasses.replace would copy the parent of a Flax module and share its submodules.
     if _is_flax_module(type(config)):
         return config.clone(**changes)
     if check:
@@ -231,6 +231,6 @@ def _copy(config: Any, changes: Mapping[str, Any], check: bool) -> Any:
 
 
 def _is_flax_module(cls: type) -> bool:
-    # Where Flax is not even imported there are none, and importing it takes half a second.
+    # Importing Flax takes half a second, and without Flax there are no modules.
     linen = sys.modules.get("flax.linen")
     return linen is not None and issubclass(cls, linen.Module)

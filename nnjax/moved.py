@@ -1,7 +1,7 @@
-"""Module paths of version 0.1.0, so that configs and runs made with it can still be imported.
+"""Module paths of version 0.1.0, so that code written for that version can still be imported.
 
-An import of an old path gives the module of the new path itself: both names are one module, with
-one set of classes.
+Importing an old path gives the module of the new path: both names are the same module, with the
+same classes.
 """
 
 import importlib
@@ -102,11 +102,11 @@ MOVED = {
     "nnjax.training.runs": "nnjax.runs.run",
     "nnjax.training.shares": "nnjax.distributed.process_rows",
 }
-"""The old path of every module that moved, with its new path."""
+"""The new path of every module that moved, by its old path."""
 
 
 class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the modules of ``MOVED``, for import paths that no other finder knows."""
+    """Finds the modules in ``MOVED``, for paths that no other finder knows."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -115,7 +115,7 @@ class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = importlib.import_module(MOVED[spec.name])
-        # The import system is about to replace the module's own spec.
+        # The import system replaces the spec of the module; exec_module restores it.
         self._spec = module.__spec__
         return module
 
@@ -146,6 +146,6 @@ def keep_public_names(package: str) -> None:
 
 
 def install() -> None:
-    """Lets ``import`` find the moved modules, after everything else that it looks for."""
+    """Adds a finder of moved modules after all other finders."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(_MovedModules())

@@ -5,11 +5,11 @@ from typing import Any
 from nnjax.errors import UserError
 
 SEEDS = 2**32
-"""Seeds are below this, so that every generator of random numbers takes them."""
+"""Upper bound of seeds: NumPy, JAX and scikit-learn all accept seeds below it."""
 
 
 def is_plain(value: Any, number: float) -> bool:
-    """Whether a value is that number and no traced array, so that the program may depend on it."""
+    """Whether a value is this Python number, on which a compiled program may depend; not traced."""
     return isinstance(value, float | int) and value == number
 
 
@@ -21,14 +21,14 @@ def check_number(
     above: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Refuses a number out of range; None and traced arrays pass.
+    """Raises a UserError for a number out of range; None and traced arrays pass.
 
     Args:
-      what: names the number in the message, as in "learning rate".
+      what: the name of the number in the message, as in "learning rate".
       value: the number.
-      at_least: the least that is allowed.
-      above: allowed are only larger numbers.
-      below: allowed are only smaller numbers.
+      at_least: the smallest number allowed.
+      above: only larger numbers are allowed.
+      below: only smaller numbers are allowed.
 
     Raises:
       UserError: the number is out of range, or NaN.
@@ -44,7 +44,7 @@ def check_number(
 
 
 def check_numbers(what: str, values: Any, *, at_least: float) -> None:
-    """Refuses numbers out of range, as ``check_number`` does, and a single one in their place.
+    """Raises a UserError for a tuple with a number out of range, or for a single number.
 
     Raises:
       UserError: a number is out of range, or ``values`` is itself a number.

@@ -1,4 +1,4 @@
-"""Keeps compiled programs from one command to the next, so that the second starts at once."""
+"""JAX's persistent compilation cache, so that a second command need not compile again."""
 
 import os
 import warnings
@@ -11,8 +11,8 @@ from nnjax.data.directory import data_directory
 def enable() -> None:
     """Turns on JAX's persistent compilation cache, in nnjax's own cache folder.
 
-    Leaves alone what the user chose, by ``JAX_COMPILATION_CACHE_DIR`` or in code, and does without
-    where the folder cannot be written, or a full disk cut a program short.
+    A folder that the user chose, by ``JAX_COMPILATION_CACHE_DIR`` or in code, stays. If the folder
+    cannot be written, there is no cache; entries that a full disk truncated are ignored.
     """
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
     if jax.config.values["jax_compilation_cache_dir"] is None:
@@ -25,5 +25,5 @@ def enable() -> None:
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        # By default only what took a second is kept; a run begins with a dozen smaller programs.
+        # JAX caches only programs that took a second to compile; a run begins with smaller ones.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -1,4 +1,4 @@
-"""Finding and loading config files and experiment scripts, by name or by path."""
+"""Finds and loads config files and experiment scripts, by name or by path."""
 
 import ast
 import importlib.util
@@ -13,14 +13,14 @@ from nnjax.errors import UserError, nearest
 
 
 def folder(name: str) -> Path:
-    """``configs`` or ``experiments``: inside an installed package, else beside it in the source."""
+    """Returns the folder ``configs`` or ``experiments``, inside the package or beside it."""
     package = Path(nnjax.__file__).parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name
 
 
 def config_files() -> dict[str, Path]:
-    """The config files of this installation, by the name of the experiment."""
+    """Returns the config files of this installation, by the name of the experiment."""
     files = sorted(folder("configs").glob("*.py"))
     return {file.stem: file for file in files if not file.stem.startswith("_")}
 
@@ -31,7 +31,7 @@ def is_built_in(file: Path) -> bool:
 
 
 def first_line(file: Path) -> str:
-    """The first line of a Python file's docstring, without running the file."""
+    """Returns the first line of a Python file's docstring, without running the file."""
     try:
         docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
     except (SyntaxError, ValueError):
@@ -40,10 +40,10 @@ def first_line(file: Path) -> str:
 
 
 def find_config(name: str) -> Path:
-    """The config file of that name, or at that path.
+    """Returns the config file of a name, or at a path.
 
     Raises:
-      UserError: there is none.
+      UserError: there is no such config file.
     """
     if name.endswith(".py"):
         if not Path(name).is_file():
@@ -60,21 +60,21 @@ def find_config(name: str) -> Path:
 
 
 MODULE_PREFIX = "nnjax_file_"
-"""Config files become modules whose names begin so, and then are those of the files."""
+"""The name of a config file's module is this prefix and the name of the file."""
 
 
 def module_name(file: Path) -> str:
-    """The name under which a file is loaded: that of the classes it defines, in a saved config."""
+    """Returns the name of a file's module, which a saved config has for the classes of the file."""
     return MODULE_PREFIX + re.sub(r"\W", "_", file.stem)
 
 
 def load(file: Path, original: Path | None = None) -> ModuleType:
-    """Runs a Python file as a module of its own, able to import what lies beside it.
+    """Runs a Python file as a module, which can import files from the same folder.
 
     Args:
       file: the file.
-      original: the file that this one is a copy of; the module is named after it, and may import
-        what lies beside it.
+      original: the file that ``file`` is a copy of; the module has its name, and can import files
+        from its folder.
 
     Raises:
       UserError: the file is missing, or running it raises an error.
@@ -90,7 +90,7 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    # Registered under its name, so that the classes it defines can be found again.
+    # Registered, so that pickling and saved configs find the classes that it defines.
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
@@ -104,14 +104,14 @@ def load(file: Path, original: Path | None = None) -> ModuleType:
 
 
 _folders: list[str] = []
-"""Where imports look after all that Python itself looks at: the newest first, our own last."""
+"""Folders at the end of ``sys.path``: the newest first, those of nnjax last."""
 
 
 def _import_from(place: Path) -> None:
-    """Lets imports find what lies in a folder, before what lies beside the files loaded earlier.
+    """Puts a folder on ``sys.path``, before the folders of files that were loaded earlier.
 
-    A module that was imported from beside an earlier file is imported anew where the folder has one
-    of that name: two projects may each have their ``common.py``.
+    Two projects may each have a ``common.py``: a module that was imported from an earlier folder is
+    imported again if the new folder has a module of the same name.
     """
     if str(place) in sys.path and str(place) not in _folders:
         return
@@ -121,12 +121,12 @@ def _import_from(place: Path) -> None:
     else:
         _forget_namesakes(place, earlier)
         _folders[:] = [str(place), *earlier]
-    kept = [other for other in sys.path if other not in _folders]
-    sys.path[:] = kept + _folders
+    others = [other for other in sys.path if other not in _folders]
+    sys.path[:] = others + _folders
 
 
 def _forget_namesakes(place: Path, earlier: list[str]) -> None:
-    """Forgets modules imported from earlier folders that have a namesake in the folder."""
+    """Forgets modules of earlier folders if the new folder has a module of the same name."""
     origins = {name: _top_level_origin(name) for name in sys.modules} if earlier else {}
     for name, origin in origins.items():
         if origin and str(origin.parent) in earlier and (place / origin.name).exists():
@@ -134,7 +134,7 @@ def _forget_namesakes(place: Path, earlier: list[str]) -> None:
 
 
 def _top_level_origin(name: str) -> Path | None:
-    """The file, or the folder of the package, that an imported module is a part of."""
+    """The file of an imported top-level module, or the folder of its package."""
     if name == "__main__" or name.startswith(MODULE_PREFIX):
         return None
     file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
@@ -144,7 +144,7 @@ def _top_level_origin(name: str) -> Path | None:
 
 
 def _line_in(error: BaseException, file: Path) -> str:
-    """Where in the file an error came from, as in ", line 12"."""
+    """The line of the file in which an error occurred, as in ", line 12"."""
     if isinstance(error, SyntaxError):
         return f", line {error.lineno}"
     traceback, line = error.__traceback__, None
@@ -156,11 +156,11 @@ def _line_in(error: BaseException, file: Path) -> str:
 
 
 def read_config(module: ModuleType) -> Any:
-    """The ``config`` of a config file.
+    """Returns the ``config`` of a config file.
 
     Raises:
-      UserError: the file defines none, or something else by that name, or a field of it holds
-        something of another type than it is declared with.
+      UserError: the file defines no ``config``, or one that is not an Experiment, or a field has a
+        value of another type than declared.
     """
     from nnjax.training.experiment import Experiment
 

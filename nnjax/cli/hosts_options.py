@@ -1,7 +1,8 @@
 """The options that make one run of several processes, on ``nnjax train`` and ``nnjax resume``.
 
-They are no fields of the experiment: the same run may go on with another number of processes. And
-they are read before everything else, as JAX must know of the others before it touches a device.
+These options are not fields of the experiment, because a run may be resumed with another number of
+processes. They are parsed before all others, because JAX must connect the processes before it uses
+a device.
 """
 
 from collections.abc import Iterator
@@ -13,19 +14,19 @@ from nnjax.distributed import hosts
 
 NAMES = ("--coordinator", "--processes", "--process-id")
 
-NEEDS_NO_OTHERS = ("-h", "--help", "--dry-run")
+ONE_PROCESS = ("-h", "--help", "--dry-run")
 
 
 @contextmanager
 def joined(arguments: list[str], program: str) -> Iterator[list[str]]:
-    """Connects with the other processes where the options say so; gives the words left over.
+    """Connects the processes of a run if the options ask for several; yields the other words.
 
     Raises:
-      UserError: the options do not fit each other, or the processes do not find each other.
+      UserError: the options contradict each other, or the processes cannot connect.
     """
     own, rest = words.split(arguments, NAMES)
     chosen = parse_with_tyro(hosts.Hosts, own, program)
-    if set(rest) & set(NEEDS_NO_OTHERS):
+    if set(rest) & set(ONE_PROCESS):
         chosen = hosts.Hosts()
     with hosts.joined(chosen):
         yield rest

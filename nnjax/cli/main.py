@@ -1,6 +1,6 @@
-"""``nnjax``: finds the command and runs it; errors that people can cause end in one sentence.
+"""The ``nnjax`` command: finds a subcommand, runs it, and prints errors as one sentence.
 
-Nothing heavy is imported here: ``nnjax --help`` must answer at once.
+This module imports nothing heavy, so that ``nnjax --help`` answers at once.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from nnjax import __version__
 from nnjax.errors import UserError, choose
 
 TRACEBACK = "NNJAX_TRACEBACK"
-"""Environment variable: where it is set, errors show where they came from."""
+"""Environment variable: if it is set, errors are printed with their traceback."""
 
 COMMANDS = {
     "list": "the experiments that can be trained by name",
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-      arguments: as on the command line, without the program's name; None takes them from there.
+      arguments: the words after the program's name; None takes those of the command line.
 
     Returns:
       The exit status: 0, 1 for an error, 2 for wrong usage, 128 + n when stopped by signal n.
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(command: str, arguments: list[str]) -> int:
-    """Runs ``command`` with its arguments."""
+    """Runs a subcommand with its arguments and returns the exit status."""
     if command in ("-h", "--help", "help"):
         print(HELP)
         return 0
@@ -75,14 +75,14 @@ def run(command: str, arguments: list[str]) -> int:
 
 
 def guarded(action: Callable[[], int]) -> int:
-    """Calls ``action`` and returns its exit status; a user's error is one line on stderr."""
+    """Calls ``action`` and returns its exit status; prints a user's error as one line to stderr."""
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _report_unraisable
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _report_uncaught
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A text with letters that the terminal does not have is still of use.
+            # Characters that the terminal lacks must not end the command.
             stream.reconfigure(errors="replace")
     with _ctrl_c.handled():
         return _guarded(action)
@@ -95,22 +95,22 @@ def _guarded(action: Callable[[], int]) -> int:
             sys.stdout.flush()
         return status
     except UserError as error:
-        _complain(str(error))
+        _print_error(str(error))
         number = getattr(error, "signal_number", None)
         return 1 if number is None else 128 + number
     except KeyboardInterrupt:
         return _ctrl_c.report()
     except BrokenPipeError:
-        # The reader of a pipe, `head` say, has gone; Python would complain once more at exit.
+        # The reader of a pipe, such as `head`, has ended. Python would report this again at exit.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError as error:
-        _complain(f"there is not enough memory ({error}); ask for less at once")
+        _print_error(f"there is not enough memory ({error}); ask for less at once")
         return 1
     except OSError as error:
         what = error.strerror or str(error)
-        _complain(f"{what}: {error.filename}" if error.filename else what)
+        _print_error(f"{what}: {error.filename}" if error.filename else what)
         return 1
     except Exception:
         # A compiled module that is interrupted while it is imported raises an ImportError.
@@ -149,7 +149,7 @@ class _CtrlC:
         """Prints the sentence and returns the exit status, or ends the process with it."""
         if not self._is_reported:
             self._is_reported = True
-            _complain("stopped")
+            _print_error("stopped")
         if self.came:
             self.end_now()
         return 130
@@ -195,15 +195,15 @@ def _report_unraisable(unraisable: Any) -> None:
         sys.__unraisablehook__(unraisable)
 
 
-def _complain(sentence: str) -> None:
-    """Writes the sentence of the error being handled to stderr."""
+def _print_error(sentence: str) -> None:
+    """Prints a sentence about the error being handled to stderr."""
     if os.environ.get(TRACEBACK):
         traceback.print_exc()
     print(f"nnjax: {sentence}", file=sys.stderr)
 
 
 def script_main() -> int:
-    """``python -m experiments.SCRIPT CONFIG [OPTIONS]``: trains by that script."""
+    """Trains by the script of ``python -m experiments.SCRIPT CONFIG [OPTIONS]``."""
     from nnjax.cli.commands import train
 
     script = sys.modules["__main__"]

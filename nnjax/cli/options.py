@@ -1,7 +1,7 @@
-"""Options of ``nnjax train``: made by tyro from the fields of the experiment itself.
+"""The options of ``nnjax train``, which tyro makes from the fields of the experiment.
 
-Beside ``--optimizer.learning-rate 0.05`` for a field, ``--optimizer adam`` puts another class in a
-field's place; its own fields are then the options.
+``--optimizer.learning-rate 0.05`` sets a field. ``--optimizer adam`` replaces the object in a field
+by one of another class, whose fields become the options.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from nnjax.field_types import conform
 from nnjax.training.experiment import Experiment
 
 DATA_DIR = "data.data-dir"
-"""Also --data-dir, as for ``nnjax data``."""
+"""The option that ``--data-dir`` is short for, as in ``nnjax data``."""
 
 CELL = "cell"
-"""A cell that takes another's place is of the same size."""
+"""The field of a recurrent cell; a cell that replaces another keeps its number of features."""
 
 DURATIONS = ("epochs", "steps", "examples")
 
@@ -55,14 +55,14 @@ def parse(
     kind: type = Options,
     **defaults: Any,
 ) -> Any:
-    """Reads options on top of an experiment's own values.
+    """Parses options, with the values of an experiment as defaults.
 
     Args:
       experiment: the defaults.
       arguments: the words after the experiment's name.
       program: the words before the options, for the help text.
-      kind: the dataclass to fill: an ``experiment`` and options beside it.
-      **defaults: values of those, other than their own.
+      kind: the dataclass to return: an ``experiment`` and other options.
+      **defaults: default values of the other options, where they differ from those of ``kind``.
 
     Returns:
       An instance of ``kind``.
@@ -90,7 +90,7 @@ def parse(
 
 
 def _description(experiment: Experiment) -> str:
-    """What the help text begins with: the options that are no fields."""
+    """The beginning of the help text: options that are not fields, and bounds of numbers."""
     choices = [
         f"--{path} NAME takes another: {', '.join(_choices()[path])}."
         for path in _choosers(experiment)
@@ -109,13 +109,13 @@ def _description(experiment: Experiment) -> str:
 
 
 def call_with_options(function: Callable, arguments: list[str], program: str) -> Any:
-    """Calls a function with arguments from the command line, by tyro.
+    """Calls a function with arguments that tyro parses from the command line.
 
     Raises:
       UserError: an option is unknown or its value does not fit; and what the function raises.
     """
 
-    # Called only when all is parsed: while tyro parses, nothing on stderr is shown.
+    # The call comes after parsing, because stderr is captured while tyro parses.
     @functools.wraps(function)
     def later(*given: Any, **named: Any) -> Callable:
         return functools.partial(function, *given, **named)
@@ -124,14 +124,14 @@ def call_with_options(function: Callable, arguments: list[str], program: str) ->
 
 
 def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings: Any) -> Any:
-    """``tyro.cli`` with its errors as one sentence.
+    """Calls ``tyro.cli``, and raises its errors as a UserError of one sentence.
 
     Raises:
       UserError: an option is unknown or its value does not fit.
     """
-    heard = io.StringIO()
+    captured = io.StringIO()
     try:
-        with contextlib.redirect_stderr(heard):
+        with contextlib.redirect_stderr(captured):
             return tyro.cli(
                 target,
                 args=arguments,
@@ -143,14 +143,14 @@ def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings:
     except SystemExit as exit_:
         if not exit_.code:
             raise
-        raise UserError(_sentence(heard.getvalue(), target, settings.get("default"))) from None
+        raise UserError(_sentence(captured.getvalue(), target, settings.get("default"))) from None
 
 
 @functools.cache
 def _registry() -> tyro.constructors.ConstructorRegistry:
-    """Makes tyro leave a field alone that holds a function or a class, such as ``flax.linen.relu``.
+    """Keeps fields that hold a function or a class, such as ``nn.relu``, out of the options.
 
-    tyro would take some of them for objects with options of their own.
+    tyro would take some of them for objects whose attributes are options.
     """
     registry = tyro.constructors.ConstructorRegistry()
 
@@ -165,7 +165,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
 
 
 def _sentence(box: str, target: Any, default: Any) -> str:
-    """The message inside the box that tyro draws round an error."""
+    """The error in tyro's box as one sentence."""
     message = _message(box)
     sentence = " ".join(message.split()).rstrip(".")
     unknown = re.search(r"Unrecognized options: ([^\s,]+)", sentence)
@@ -178,10 +178,10 @@ def _sentence(box: str, target: Any, default: Any) -> str:
 
 
 def _message(box: str) -> str:
-    """The first part of the box, after its heading: what is wrong.
+    """The first part of the box after its heading: the error message.
 
-    The heading is part of the box's upper edge, or, where the terminal is not one of UTF-8, a line
-    of its own with a rule of hyphens below.
+    The heading is part of the upper edge of the box. On a terminal without UTF-8 it is a line with
+    a rule of hyphens below.
     """
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()]
     drawn = any(line.startswith("╭") for line in lines)
@@ -195,7 +195,7 @@ def _message(box: str) -> str:
 
 
 def _missing(sentence: str) -> str | None:
-    """What tyro says of what was not given, in words; None where it says something else."""
+    """A sentence for tyro's error about missing arguments; None for other errors."""
     missing = re.match(r"Missing from (nnjax [a-z -]+): (.*)", sentence)
     if not missing:
         return None
@@ -206,7 +206,7 @@ def _missing(sentence: str) -> str | None:
 
 
 def _wrong_type(sentence: str, box: str) -> str | None:
-    """What tyro says of a value of the wrong type, in words; None where it says something else."""
+    """A sentence for tyro's error about a value of the wrong type; None for other errors."""
     wrong = re.match(r"Error parsing (--\S+): (.*)", sentence)
     words = wrong and re.search(r"(?:from|arguments:?) \[(.*?)\]|: '([^']*)'$", wrong[2])
     if not wrong or not words:
@@ -230,7 +230,7 @@ def _wrong_type(sentence: str, box: str) -> str | None:
 
 
 def _wrong_choice(sentence: str) -> str | None:
-    """What tyro says of a value that is none of those allowed, and the nearest of them."""
+    """A sentence for tyro's error about an unknown choice; None for other errors."""
     wrong = re.match(r"invalid choice '(.*)' for argument '(.*)'. Expected one of (.*)", sentence)
     if not wrong:
         return None
@@ -239,17 +239,17 @@ def _wrong_choice(sentence: str) -> str | None:
     return f"{wrong[2]} has no choice '{wrong[1]}'{hint}"
 
 
-# What people call options elsewhere.
+# Names of options in other projects.
 SYNONYMS = {"lr": "learning-rate", "bs": "batch-size", "wd": "weight-decay"}
 
 
 def _suggestion(option: str, default: Any) -> str:
-    """The nearest option, by the whole of its path or by the last part."""
+    """A hint at the known option most like an unknown one, by its path or the last part of it."""
     if not hasattr(default, "experiment"):
         return "; see --help"
     name = option.lstrip("-")
     known = [*_option_names(default), *_choosers(default.experiment)]
-    # "learning-rate" is nearest to the last part of "optimizer.learning-rate".
+    # "learning-rate" is most like the last part of "optimizer.learning-rate".
     tails = {path.rpartition(".")[2]: path for path in known}
     matches = difflib.get_close_matches(SYNONYMS.get(name, name), [*tails, *known], cutoff=0.5)
     if not matches:
@@ -258,7 +258,7 @@ def _suggestion(option: str, default: Any) -> str:
 
 
 def _option_names(options: Options) -> list[str]:
-    """As the command line has them: a switch that is on is turned off by ``--no-...``."""
+    """The names of all options; the option of a switch that is on is ``--no-...``."""
     names = []
     for path, (_, value) in fields.paths(options).items():
         group, dot, name = path.rpartition(".")
@@ -267,7 +267,7 @@ def _option_names(options: Options) -> list[str]:
 
 
 def _equals_apart(arguments: list[str]) -> list[str]:
-    """Splits ``--name=value`` in two, as tyro also reads it; not where the value begins with --."""
+    """Splits ``--name=value`` into two words, as tyro does, unless the value begins with --."""
     apart = []
     for word in arguments:
         name, equals, value = word.partition("=")
@@ -277,7 +277,7 @@ def _equals_apart(arguments: list[str]) -> list[str]:
 
 
 def _choices() -> Mapping[str, Mapping[str, Any]]:
-    """The classes that may stand in a field, by the field's path in an experiment."""
+    """The classes that an option may choose for a field, by the path of the field."""
     from nnjax import data, optimizers, schedules, solvers
     from nnjax.layers import cells
 
@@ -291,7 +291,7 @@ def _choices() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _choosers(experiment: Experiment) -> list[str]:
-    """The fields of this experiment that take the name of a class."""
+    """The paths of this experiment's fields whose class an option may choose."""
     return [path for path in _choices() if _has(experiment, path)]
 
 
@@ -304,7 +304,7 @@ def _has(experiment: Experiment, path: str) -> bool:
 
 
 def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Experiment, list[str]]:
-    """Carries out ``--optimizer NAME`` and its like; returns the words that are left."""
+    """Applies ``--optimizer NAME`` and similar options; returns the other words too."""
     for path, classes in _choices().items():
         option = f"--{path}"
         while option in arguments:
@@ -315,15 +315,15 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
             chosen = _instance(name, classes, option)
             if path.endswith(f".{CELL}"):
                 chosen = chosen.clone(features=fields.get(experiment, path).features)
-            # What it does not go with may be replaced, too: by an option that tyro reads. When all
-            # are read, tyro makes every dataclass anew.
+            # Not checked yet: an option that tyro parses later may replace a field that conflicts
+            # with this one. tyro then constructs every dataclass again, with its checks.
             experiment = fields.replace(experiment, {path: chosen}, check=False)
             arguments = arguments[:place] + arguments[place + 2 :]
     return experiment, arguments
 
 
 def _instance(name: str, classes: Mapping[str, Any], option: str) -> Any:
-    """An instance of the named class, all defaults; ``tfds:NAME`` passes NAME to the class."""
+    """An instance of the named class with default values; ``tfds:NAME`` passes it NAME."""
     if not name or name.startswith("-"):
         raise UserError(f"{option} needs a name: one of " + ", ".join(classes))
     kind, _, argument = name.partition(":")
@@ -338,7 +338,7 @@ def _instance(name: str, classes: Mapping[str, Any], option: str) -> Any:
 
 
 def _choose_duration(experiment: Experiment, arguments: list[str]) -> Experiment:
-    """Makes room for a duration on the command line: it replaces the one in the experiment."""
+    """Removes the experiment's own duration if the command line gives another one."""
     given = [name for name in DURATIONS if f"--{name}" in arguments]
     if len(given) != 1:
         return experiment

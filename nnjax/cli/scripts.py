@@ -1,7 +1,7 @@
-"""Experiment scripts: which one runs an experiment, and running it.
+"""Finds the script that runs an experiment, and runs it.
 
-A script does more than train: it draws figures, or counts how well texts are translated.
-``script.json`` in the run directory tells whether it came to its end.
+A script trains, then draws figures or measures translations. ``script.json`` in the run directory
+records whether the script ran to its end.
 """
 
 import inspect
@@ -17,21 +17,21 @@ from nnjax.errors import UserError, choose
 RECORD = "script.json"
 
 TIMES = ("seconds", "training_seconds", "compile_seconds", "examples_per_second")
-"""What a summary tells of the training that was, and no second one must replace."""
+"""Entries of a summary that a resumed script must not overwrite: times of the training."""
 
 
 def execute(
     script: ModuleType, experiment: Any, run: Any, *, resume: bool = False, quiet: bool = False
 ) -> None:
-    """Runs the script's ``main``; also what stops it before or after the updates is a sentence.
+    """Runs the script's ``main``; a signal at any time ends it with a sentence.
 
     Args:
-      script: has the ``main``.
-      experiment: to run.
+      script: a module with a ``main``.
+      experiment: the experiment to run.
       run: the run directory.
-      resume: go on from the newest checkpoint; a finished run is not trained again, but all that
-        the script does after training is done.
-      quiet: show nothing but errors and the last table.
+      resume: whether to go on from the newest checkpoint; of a finished run, only the steps after
+        training are run.
+      quiet: whether to show nothing but errors and the last table.
 
     Raises:
       Interrupted: a signal asked the process to stop.
@@ -56,7 +56,7 @@ def execute(
 def has_ended(run: Any) -> bool:
     """Whether the script of a finished run has nothing left to do.
 
-    Of a run without a record, made by ``fit`` alone or before there were any, figures tell it.
+    A run without ``script.json``, as ``fit`` alone makes, has ended if it has figures.
 
     Raises:
       UserError: the record is damaged.
@@ -70,7 +70,7 @@ def has_ended(run: Any) -> bool:
 
 @contextmanager
 def _on_record(run: Any) -> Iterator[None]:
-    """Writes down that the script began and, where it does, that it came to its end."""
+    """Records in ``script.json`` that the script began, and that it ran to its end."""
     from nnjax.runs import json_files
 
     if not run.keeps:
@@ -82,7 +82,7 @@ def _on_record(run: Any) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # It tells something of a finished run only, and a run of nothing else is removed.
+        # The record is of use for finished runs only, and would keep an unused run on the disk.
         if run.status != "finished":
             record.unlink(missing_ok=True)
         raise
@@ -91,18 +91,18 @@ def _on_record(run: Any) -> Iterator[None]:
 
 
 def _keep_times(run: Any, before: Mapping[str, Any]) -> None:
-    """Puts the times of a training that was finished before back into the summary."""
+    """Restores the times of the training in the summary of a run that had finished before."""
     if before.get("status") == "finished":
         kept = {name: before[name] for name in TIMES if name in before}
         run.write_summary(run.read_summary() | kept)
 
 
 def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
-    """The module whose ``main`` runs the experiment: the config file itself where it has one.
+    """Returns the module whose ``main`` runs the experiment: the config file, if it has a ``main``.
 
     Raises:
-      UserError: that ``main`` does not take what it is called with, or the experiment names no
-        script of ``experiments/``.
+      UserError: ``main`` has other parameters, or the experiment names no script of
+        ``experiments/``.
     """
     if module is not None and hasattr(module, "main"):
         _check_main(module)
@@ -113,7 +113,7 @@ def find_script(experiment: Any, module: ModuleType | None) -> ModuleType:
 
 
 def _check_main(module: ModuleType) -> None:
-    """Refuses a function of another kind before anything is trained."""
+    """Raises a UserError for a ``main`` with other parameters, before anything is trained."""
     try:
         inspect.signature(module.main).bind(None, None, resume=False, quiet=False)
     except TypeError as error:

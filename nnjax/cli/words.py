@@ -1,31 +1,31 @@
-"""The words of a command line, before tyro reads them: finding options, taking them out.
+"""Finds and removes options in the words of a command line, before tyro parses them.
 
-An option is ``--name VALUE`` or ``--name=VALUE``; only the first ``=`` parts the two. As with tyro,
-``--run_dir`` is ``--run-dir``.
+An option is ``--name VALUE`` or ``--name=VALUE``; the first ``=`` separates name and value. As in
+tyro, ``--run_dir`` is the same as ``--run-dir``.
 """
 
 from collections.abc import Collection, Sequence
 
 
 def has(arguments: Sequence[str], name: str) -> bool:
-    """Whether the option is there.
+    """Whether the words have an option.
 
     Args:
       arguments: the words.
-      name: of the option, with its hyphens.
+      name: the name of the option, with its hyphens.
     """
     return any(_name(word) == name for word in arguments)
 
 
 def split(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
-    """Takes options out of the words.
+    """Separates some options from the other words.
 
     Args:
       arguments: the words.
-      names: of the options, with their hyphens.
+      names: the names of the options, with their hyphens.
 
     Returns:
-      The words of these options, each name and each value a word of its own; and the other words.
+      The words of these options, with names and values as separate words; and the other words.
     """
     own, rest = [], []
     words = iter(arguments)
@@ -40,15 +40,15 @@ def split(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str], 
 
 
 def take(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
-    """Takes one option out of the words.
+    """Separates one option from the other words.
 
     Args:
       arguments: the words.
-      name: of the option, with its hyphens.
+      name: the name of the option, with its hyphens.
 
     Returns:
-      Its value, the last one where it is there twice, as with tyro; an empty one where the value is
-      missing; None where the option is not there. And the other words.
+      The value of the option: the last value if the option is there twice, as in tyro; an empty
+      string if the value is missing; None if the option is not there. And the other words.
     """
     own, rest = split(arguments, (name,))
     if not own:
@@ -57,12 +57,12 @@ def take(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
 
 
 def rename(arguments: Sequence[str], name: str, other: str) -> list[str]:
-    """Gives an option another name, wherever it is.
+    """Returns the words with another name for an option.
 
     Args:
       arguments: the words.
-      name: of the option, with its hyphens.
-      other: its new name.
+      name: the name of the option, with its hyphens.
+      other: the new name.
     """
     return [
         other + "".join(word.partition("=")[1:]) if _name(word) == name else word
@@ -71,5 +71,5 @@ def rename(arguments: Sequence[str], name: str, other: str) -> list[str]:
 
 
 def _name(word: str) -> str | None:
-    """The name of the option that the word begins; None where it is no option."""
+    """The name of the option at the beginning of a word; None if the word is not an option."""
     return word.partition("=")[0].replace("_", "-") if word.startswith("--") else None

@@ -1,4 +1,4 @@
-"""Arrays in an npz file, as ``numpy.savez`` writes it."""
+"""A source of arrays in an npz file, as ``numpy.savez`` writes it."""
 
 import math
 import zipfile
@@ -22,16 +22,16 @@ NAMES = {
     "validation": (("x_validation", "y_validation"), ("x_val", "y_val")),
     "test": (("x_test", "y_test"),),
 }
-"""The names that the two arrays of a split may have."""
+"""The names of the two arrays of a split."""
 
 
 @dataclass(frozen=True)
 class Npz(ImageSplits):
     """Arrays in an npz file: ``inputs`` and ``targets``; or ``x_train``, ``y_train`` and so on.
 
-    Targets of integers are classes, named by the array ``class_names`` where there is one; targets
-    of floating-point numbers make a regression. Bytes of shape (n, height, width) are grey images.
-    Numbers of 64 bits become numbers of 32 bits, and those that do not fit are refused.
+    Integer targets are classes, with the names in the array ``class_names`` if there is one;
+    floating-point targets make a regression. Bytes of shape (n, height, width) are grey images.
+    64-bit numbers become 32-bit numbers; a number that does not fit is an error.
 
     Attributes:
       path: the file.
@@ -39,6 +39,14 @@ class Npz(ImageSplits):
       regression: take integer targets as numbers, too.
       seed: as in every source; by default 0, for the examples may lie there class by class. Where
         all training examples are used, they keep their order.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import Npz
+      >>> np.savez("flowers.npz", x=np.ones((10, 4), np.float32), y=np.arange(10) % 2)
+      >>> data = Npz("flowers.npz", test=2).load()
+      >>> data.size("train"), data.classes
+      (8, ('0', '1'))
     """
 
     path: Path = Path("data.npz")
@@ -203,10 +211,10 @@ def _class_names(
 
 
 def _flat(labels: np.ndarray) -> np.ndarray:
-    """(n, 1) -> (n,): some files keep labels as a column."""
+    """Labels (n, 1) as (n,); other shapes unchanged."""
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _with_channel(inputs: np.ndarray) -> np.ndarray:
-    """(n, height, width) bytes -> (n, height, width, 1); others as they are."""
+    """Bytes (n, height, width) as (n, height, width, 1); other arrays unchanged."""
     return inputs[..., None] if inputs.ndim == 3 and inputs.dtype == np.uint8 else inputs

@@ -90,7 +90,7 @@ INTERRUPTIONS = {
     time.sleep(60)
 """,
     "while it is reported": """
-    main._complain = lambda sentence: (os.write(2, f"nnjax: {sentence}\\n".encode()), press())
+    main._print_error = lambda sentence: (os.write(2, f"nnjax: {sentence}\\n".encode()), press())
     press()
 """,
 }

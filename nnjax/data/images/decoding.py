@@ -1,4 +1,4 @@
-"""Images in files: from bytes to pixels of one size."""
+"""Decodes image files to arrays of pixels."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,34 +21,35 @@ Others have decoders that start other programs (EPS) or are rarely used and test
 def decode(
     file: Path | IO[bytes], size: tuple[int, int] | None, channels: int, where: str
 ) -> np.ndarray:
-    """Decodes an image file, turned upright as its EXIF data says.
+    """Decodes an image file, rotated as its EXIF data says.
 
     Args:
       file: a path or the opened file.
-      size: (height, width) to scale it to, its sides in proportion, what is too wide or too high
-        being cut off equally on both sides; None leaves it as it is.
+      size: (height, width) of the result; the image is scaled with its proportions kept, and an
+        excess in width or height is cut off equally on both sides. None keeps the size.
       channels: 1 for grey, 3 for red, green and blue.
-      where: describes the file in errors.
+      where: the name of the file in errors.
 
     Returns:
       (height, width, channels) uint8.
 
     Raises:
-      UserError: this is no image, it is damaged, or has more than 8 bits a channel.
+      UserError: the file is not an image in one of ``FORMATS``, is damaged, or has more than 8 bits
+        a channel.
     """
-    # Imported here: not every run reads images.
+    # Imported here, because not every run reads images.
     from PIL import Image, ImageOps
 
     mode = "L" if channels == 1 else "RGB"
     with _sentences(where), Image.open(file, formats=FORMATS) as image:
         if size is not None:
-            # A JPEG is decoded at a fraction of its size, where that is still large enough.
+            # A JPEG is decoded at a fraction of its size if that is large enough: much faster.
             image.draft(None, (max(size), max(size)))
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode[0] in "IF":
             raise UserError(f"{where} has more than 8 bits a channel; save it with 8")
         if image.mode == "P":
-            # Through the palette's own colours; a transparent one is kept from warning.
+            # Pillow would warn about a palette with transparency if it were converted directly.
             image = image.convert("RGBA")
         if image.mode != mode:
             image = image.convert(mode)
@@ -58,15 +59,15 @@ def decode(
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) of an upright image, from its header.
+    """Returns (height, width) of an image, rotated as its EXIF data says, from its header.
 
     Raises:
-      UserError: this is no image.
+      UserError: the file is not an image in one of ``FORMATS``.
     """
     from PIL import ExifTags, Image
 
     with _sentences(str(path)), Image.open(path, formats=FORMATS) as image:
-        # Of a TIFF, Pillow gives the size of the upright image.
+        # For a TIFF, Pillow already gives the size of the rotated image.
         turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         width, height = image.size
         return (width, height) if turned else (height, width)

@@ -1,7 +1,8 @@
 """The idx format of MNIST: arrays of numbers behind a short header, gzipped or not.
 
-A file is two zero bytes, one byte for the type of the numbers, one for the number of dimensions,
-each dimension as a big-endian 32-bit integer, and then the numbers, big-endian, in C order.
+A file begins with two zero bytes, one byte for the type of the numbers, and one byte for the number
+of dimensions. Each dimension follows as a big-endian 32-bit integer, then the numbers, big-endian,
+in C order.
 """
 
 import gzip
@@ -31,7 +32,7 @@ TYPES = {
 }
 
 PREFIXES = {"train": ("train",), "validation": ("validation", "val"), "test": ("t10k", "test")}
-"""How the names of the files of a split begin: ``train-images*``, ``train-labels*``."""
+"""The beginnings of the file names of a split: ``train-images*``, ``train-labels*``."""
 
 MOST_DIMENSIONS = 32
 """NumPy's limit in version 1."""
@@ -44,16 +45,26 @@ Header = tuple[np.dtype, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Idx(ImageSplits):
-    """Idx files in a folder: any set laid out like MNIST, gzipped or not.
+    """Idx files in a folder: any data set with the layout of MNIST, gzipped or not.
 
-    The names are ``train-images*`` and ``train-labels*`` and, where there is a test split,
-    ``t10k-*`` or ``test-*``; for a validation split, ``validation-*`` or ``val-*``.
+    The names of the files begin with ``train-images`` and ``train-labels``; those of a test split
+    with ``t10k-`` or ``test-``, those of a validation split with ``validation-`` or ``val-``.
 
     Attributes:
       path: the folder.
       classes: number of classes; None takes what the training labels show.
       seed: as in every source; by default 0, for the images may lie there class by class. Where
         all training images are used, they keep their order.
+
+    Example:
+      >>> import numpy as np
+      >>> from pathlib import Path
+      >>> from nnjax.data import Idx
+      >>> from nnjax.data.images.idx import write_idx
+      >>> write_idx(Path("train-images-idx3-ubyte"), np.zeros((10, 4, 4), np.uint8))
+      >>> write_idx(Path("train-labels-idx1-ubyte"), np.arange(10, dtype=np.uint8) % 2)
+      >>> Idx(".").load().size("train")
+      8
     """
 
     path: Path = Path("data")
@@ -71,12 +82,12 @@ class Idx(ImageSplits):
         return load_folder(given_path(self.path), self, self.classes)
 
     def spec(self) -> Spec:
-        """The same from the headers and the training labels alone."""
+        """The specification of the data, from the headers and the training labels alone."""
         return describe_folder(given_path(self.path), self, self.classes)
 
 
 def load_folder(folder: Path, options: ImageSplits, classes: int | None) -> Dataset:
-    """Reads idx files and makes the data set of them that the options ask for."""
+    """Reads the idx files of a folder as a data set with the splits that the options ask for."""
     return options.dataset(*read_folder(folder, classes))
 
 
@@ -100,7 +111,7 @@ def read_folder(
 
 
 def describe_folder(folder: Path, options: ImageSplits, classes: int | None) -> Spec:
-    """The specification of what :func:`load_folder` would give."""
+    """Returns the specification of the data set that :func:`load_folder` returns."""
     pairs = find_pairs(folder)
     if classes is None:
         classes = count_classes(read_idx(pairs["train"][1]), pairs["train"][1])
@@ -118,7 +129,7 @@ def describe_folder(folder: Path, options: ImageSplits, classes: int | None) -> 
 
 
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """The files of images and of labels of each split in a folder, "train" first.
+    """Returns the files of images and of labels for each split in a folder, "train" first.
 
     Raises:
       UserError: there is no such folder, or a file is missing or there twice.
@@ -137,7 +148,7 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _find(folder: Path, prefixes: tuple[str, ...], kind: str) -> Path | None:
-    """The one file of a kind, the unpacked one where it is there both ways."""
+    """The file of a kind; the unpacked file if there is a packed one too."""
     found = [
         path
         for prefix in prefixes
@@ -152,7 +163,7 @@ def _find(folder: Path, prefixes: tuple[str, ...], kind: str) -> Path | None:
 
 
 def _with_channel(images: np.ndarray) -> np.ndarray:
-    """(n, height, width) -> (n, height, width, 1); other shapes as they are."""
+    """Images (n, height, width) as (n, height, width, 1); other shapes unchanged."""
     return images[..., None] if images.ndim == 3 else images
 
 
@@ -194,7 +205,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def read_header(path: Path) -> Header:
-    """The type and shape of the array in an idx file.
+    """Returns the dtype and shape of the array in an idx file.
 
     Raises:
       UserError: the file is missing, truncated or not in this format.
@@ -216,7 +227,7 @@ def _header(file: IO[bytes], path: Path) -> Header:
 
 
 class _Opened:
-    """An open idx file, unpacked while it is read; its errors as one sentence."""
+    """An open idx file, unpacked while it is read; errors become a UserError."""
 
     def __init__(self, path: Path):
         self._path = path
