@@ -10,6 +10,11 @@ import numpy as np
 from nnjax.data.labels import check_labels, narrow
 from nnjax.errors import UserError
 
+NOISE = 1e-12
+"""Relative to a constant, the largest spread that comes from rounding in 64 bits alone."""
+
+SUBTRACT = "subtract a constant, such as the mean, from them before they are stored"
+
 PLAIN = (np.ndarray, np.memmap)
 """The arrays of NumPy that JAX takes; neither masked ones nor matrices."""
 
@@ -86,6 +91,60 @@ def check_memory(needed: int, where: object) -> None:
             f"{where} takes {needed / 1e9:,.1f} GB in memory, and this machine has "
             f"{memory / 1e9:,.1f} GB"
         )
+
+
+def keeps_digits(numbers: np.ndarray) -> np.ndarray:
+    """Whether 32 bits hold each feature of some numbers well enough, bool (features,).
+
+    They do not where rounding moves a number by a thousandth of the feature's standard deviation,
+    or makes most of its different numbers equal, as it does to times in milliseconds. A feature
+    that is constant but for the rounding of 64 bits is held well enough.
+
+    Args:
+      numbers: real numbers (n, ..., features), or (n,) of one feature.
+    """
+    columns = numbers.reshape(-1, numbers.shape[-1] if numbers.ndim > 1 else 1)
+    wide = columns.astype(np.float64)
+    finite = np.isfinite(wide)
+    if not finite.all():
+        # Under a mask anything may be stored; the mean in its place changes no result.
+        total, count = np.where(finite, wide, 0).sum(axis=0), finite.sum(axis=0)
+        wide = np.where(finite, wide, total / np.maximum(count, 1))
+    with np.errstate(over="ignore"):
+        rounding = np.abs(wide - wide.astype(np.float32)).max(axis=0, initial=0)
+    if not rounding.any():
+        return np.ones(columns.shape[1], bool)
+    spread = wide.std(axis=0)
+    is_noise = spread <= NOISE * np.abs(wide).max(axis=0)
+    keeps = is_noise | (rounding <= spread / 1000)
+    # Half of the numbers can coincide only where rounding is coarser than the gaps between them.
+    for place in np.flatnonzero(keeps & ~is_noise & (rounding > spread / len(wide))):
+        column = wide[:, place]
+        different = len(np.unique(column.astype(np.float32)))
+        keeps[place] = 2 * different > len(np.unique(column))
+    return keeps
+
+
+def check_digits(array: Any, where: str, advice: str = SUBTRACT) -> None:
+    """Refuses 64-bit numbers, or integers, that are equal or coarse once they are 32-bit floats.
+
+    Args:
+      array: of examples.
+      where: describes the array in the message.
+      advice: what the message says is to be done.
+
+    Raises:
+      UserError: names the feature.
+    """
+    # Fewer than 24 bits always fit; arrays of JAX have been rounded before.
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        return
+    if array.dtype.itemsize < (8 if array.dtype.kind == "f" else 4):
+        return
+    coarse = np.flatnonzero(~keeps_digits(array))
+    if coarse.size:
+        feature = f"feature {coarse[0]} of " if array.ndim > 1 and array.shape[-1] > 1 else ""
+        raise UserError(f"{feature}{where} holds numbers that 32 bits cannot tell apart; {advice}")
 
 
 def path_name(path: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nnjax.data.augmentation import Augment
-from nnjax.data.checks import check_arrays, check_targets, path_name
+from nnjax.data.checks import check_arrays, check_digits, check_targets, path_name
 from nnjax.data.conforming import check_inputs, label_map, lengthen, rebase, relabel
 from nnjax.data.order import epoch_order
 from nnjax.data.preprocessing import Preprocess, ids
@@ -182,6 +182,7 @@ class Dataset(Described):
             check_arrays(split, name)
             if self.classes is not None:
                 check_targets(split, len(self.classes), name)
+            self._check_digits(split, name)
         if not self.size("train"):
             raise UserError("the data has no examples to train on; give it a split 'train'")
         first = next(iter(self.splits.values()))
@@ -195,6 +196,16 @@ class Dataset(Described):
                     f"the inputs of split '{name}' are {', '.join(one)}, those of the first split "
                     f"{', '.join(wanted)}; store them alike, as they are scaled by their type"
                 )
+
+    def _check_digits(self, split: Batch, name: str) -> None:
+        """Refuses numbers that training, in 32 bits, could not tell apart."""
+        inputs = split["inputs"]
+        # Preprocessing makes integers floating-point numbers, after the subtraction of a mean.
+        becomes_float = self.preprocess is not None and not self.preprocess.mean
+        if not isinstance(inputs, Mapping) and (inputs.dtype.kind == "f" or becomes_float):
+            check_digits(inputs, f"'inputs' of split '{name}'")
+        if self.classes is None and self.target_vocabulary is None:
+            check_digits(split["targets"], f"'targets' of split '{name}'")
 
     def split(self, name: str) -> Batch:
         """The arrays of one split.

@@ -13,6 +13,7 @@ from nnjax.data.images.cifar10 import CLASSES, read_binaries
 from nnjax.data.images.decoding import decode
 from nnjax.data.images.idx import read_folder
 from nnjax.data.images.image_folder import SEED, find_images
+from nnjax.data.labels import narrow
 from nnjax.data.npz import read_npz
 from nnjax.data.splits import shuffled
 from nnjax.data.tfds import import_tfds, quiet
@@ -53,6 +54,10 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
     if stored["train"]["inputs"].dtype != object:
         # Refuses arrays that do not fit each other, before anything is written.
         Dataset(stored, classes, None)
+        stored = {
+            split: {**arrays, "inputs": narrow(arrays["inputs"], f"'inputs' of '{split}'")}
+            for split, arrays in stored.items()
+        }
     builder = _make_builder(name, stored, classes, data_dir)
     folder = Path(builder.data_dir)
     if folder.exists():

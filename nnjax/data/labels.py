@@ -12,6 +12,10 @@ MANY = 100_000
 """More classes than this are not taken from labels that are fewer than the classes themselves."""
 
 
+FEWEST_LABELS = 20
+"""Among fewer labels, most may be different by chance."""
+
+
 def numbered(count: int) -> tuple[str, ...]:
     """The names "0", "1" ... of ``count`` classes that have no others."""
     return tuple(str(index) for index in range(count))
@@ -41,6 +45,12 @@ def count_classes(labels: np.ndarray, where: str | Path, otherwise: str = "") ->
     if labels.size == 0:
         raise UserError(f"{where} holds no labels")
     classes = int(labels.max()) + 1
+    different = len(np.unique(labels))
+    if labels.size >= FEWEST_LABELS and 2 * different > labels.size:
+        raise UserError(
+            f"{where} has {different:,} different numbers in {labels.size:,} examples, too many to "
+            f"be classes; say how many classes there are with --data.classes{otherwise}"
+        )
     if classes > max(MANY, labels.size):
         raise UserError(
             f"label {classes - 1} in {where} would make {classes:,} classes of {labels.size:,} "
@@ -77,13 +87,21 @@ def check_labels(labels: np.ndarray, classes: int, where: str | Path, first: int
     return labels.astype(np.int32)
 
 
-def narrow(array: np.ndarray, where: str) -> np.ndarray:
+def narrow(array: np.ndarray, where: str, keep_digits: bool = False) -> np.ndarray:
     """Numbers as JAX holds them: float64 as float32, int64 as int32, bool as uint8.
+
+    Args:
+      array: of numbers.
+      where: describes the array in messages.
+      keep_digits: return float64 as float64, once it is checked that float32 holds its range.
 
     Raises:
       UserError: as in :func:`convert`.
     """
     kind = array.dtype.kind
+    if keep_digits and kind == "f" and array.dtype.itemsize == 8:
+        convert(array, np.float32, where)
+        return array.astype(np.float64, copy=False)
     wide = {"b": np.uint8, "i": np.int32, "u": np.uint32}.get(kind, np.float32)
     if kind == "b" or array.dtype.itemsize > 4:
         return convert(array, wide, where)

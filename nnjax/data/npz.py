@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from nnjax.data.checks import check_memory
+from nnjax.data.checks import check_digits, check_memory
 from nnjax.data.dataset import Batch, Dataset
 from nnjax.data.directory import given_path
 from nnjax.data.labels import check_distinct, check_labels, convert, count_classes, narrow, numbered
@@ -101,11 +101,15 @@ def read_npz(
     for split, (inputs, targets) in pairs.items():
         where = f"'{targets}' of {path}"
         stored[split] = {
-            "inputs": _with_channel(narrow(arrays[inputs], f"'{inputs}' of {path}")),
+            "inputs": _with_channel(
+                narrow(arrays[inputs], f"'{inputs}' of {path}", keep_digits=True)
+            ),
             "targets": convert(arrays[targets], np.float32, where)
             if is_regression
             else check_labels(_flat(arrays[targets]), len(names or ()), where),
         }
+        if is_regression:
+            check_digits(arrays[targets], where)
     return stored, None if is_regression else names
 
 

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.data.checks import NOISE
 from nnjax.errors import UserError
-from nnjax.traced import SEEDS, check_number
+from nnjax.traced import SEEDS, check_number, is_plain
 
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
@@ -57,12 +58,17 @@ class Preprocess:
                 )
         if self.permutation_seed is not None:
             inputs = permute(inputs, self.permutation_seed)
-        x = inputs.astype(jnp.float32)
         scale = self.factor(inputs.dtype)
-        if not (isinstance(scale, float | int) and scale == 1):
+        mean = self.mean
+        if centre := _integer_centre(inputs.dtype, scale, mean):
+            x = _subtract_integers(inputs, centre)
+            mean = tuple(one - scale * whole for one, whole in zip(mean, centre, strict=True))
+        else:
+            x = inputs.astype(jnp.float32)
+        if not is_plain(scale, 1):
             x = x * jnp.asarray(scale, jnp.float32)
-        if self.mean:
-            x = x - jnp.asarray(self.mean, jnp.float32)
+        if mean:
+            x = x - jnp.asarray(mean, jnp.float32)
         if self.std:
             x = x / jnp.asarray(self.std, jnp.float32)
         return x
@@ -72,6 +78,31 @@ class Preprocess:
         if self.scale is not None:
             return self.scale
         return 1 / 255 if dtype == np.uint8 else 1.0
+
+
+def _integer_centre(
+    dtype: np.typing.DTypeLike, scale: float, mean: tuple[float, ...]
+) -> tuple[int, ...]:
+    """Whole numbers near the means of unscaled integers; none where float32 holds these exactly."""
+    numbers = (scale, *mean)
+    if np.dtype(dtype).kind not in "iu" or np.dtype(dtype).itemsize < 4 or not mean:
+        return ()
+    if not all(isinstance(number, float | int) for number in numbers) or scale == 0:
+        return ()
+    centre = tuple(round(one / scale) for one in mean)
+    is_large = any(abs(one) >= 2**16 for one in centre)
+    return centre if is_large and all(abs(one) < 2**31 for one in centre) else ()
+
+
+def _subtract_integers(inputs: jax.Array, centre: tuple[int, ...]) -> jax.Array:
+    """``inputs - centre`` of 32-bit integers as float32, rounded once.
+
+    The upper and the lower 16 bits are subtracted apart, because the difference of two 32-bit
+    integers may need 33 bits.
+    """
+    upper = (inputs >> 16).astype(jnp.int32) - jnp.asarray([one >> 16 for one in centre])
+    lower = (inputs & 0xFFFF).astype(jnp.int32) - jnp.asarray([one & 0xFFFF for one in centre])
+    return upper.astype(jnp.float32) * 65536.0 + lower.astype(jnp.float32)
 
 
 def ids(tree: Any) -> Any:
@@ -101,5 +132,6 @@ def statistics(inputs: np.ndarray, axes: tuple[int, ...]) -> tuple[tuple, tuple]
     """
     mean = inputs.mean(axes, dtype=np.float64)
     std = inputs.std(axes, dtype=np.float64)
-    std = np.where(std > 0, std, 1.0)
+    # A constant such as 0.1 has a spread of its own rounding errors, which is not to be enlarged.
+    std = np.where(std > NOISE * np.abs(inputs).max(axes), std, 1.0)
     return tuple(np.atleast_1d(mean).tolist()), tuple(np.atleast_1d(std).tolist())

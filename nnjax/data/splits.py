@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from nnjax.data.augmentation import Augment, check_images, expand_shifts
+from nnjax.data.checks import SUBTRACT, check_digits, keeps_digits
 from nnjax.data.dataset import SPLITS, Batch, Dataset, Spec
 from nnjax.data.preprocessing import Preprocess, permute, statistics
 from nnjax.errors import UserError, warn
@@ -16,6 +17,8 @@ from nnjax.traced import SEEDS, check_number
 
 Place = tuple[str, slice]
 """Where the examples of a split are: in which stored split, and which of them."""
+
+STANDARDISE = f"standardise them with --data.standardise True, or {SUBTRACT}"
 
 NAMED = 5
 """A warning names at most this many classes."""
@@ -150,20 +153,37 @@ class Splits(Selection):
         Prints a warning where examples of another split are training examples, too.
         """
         warn_of_repeated_examples(splits)
-        return Dataset(splits, classes, self.fitted(splits["train"]["inputs"]))
+        preprocess = self.fitted(splits["train"]["inputs"])
+        for name, arrays in (
+            splits.items() if not preprocess.offset and not self.standardise else ()
+        ):
+            check_digits(arrays["inputs"], f"'inputs' of split '{name}'", STANDARDISE)
+        splits = {
+            name: {**arrays, "inputs": subtract_offset(arrays["inputs"], preprocess.offset)}
+            for name, arrays in splits.items()
+        }
+        return Dataset(splits, classes, preprocess)
 
     def fitted(self, inputs: np.ndarray) -> Preprocess:
-        """The preprocessing, with the statistics of training inputs (n, ...) if they are wanted."""
+        """The preprocessing, with the statistics of training inputs (n, ...) if they are wanted.
+
+        Mean and standard deviation are computed in 64 bits. They are of the numbers as stored,
+        without ``offset``, which is the mean where 32 bits could not hold the numbers themselves.
+        """
         if not self.standardise:
             return self.preprocess
+        offset = self.preprocess.offset or find_offset(inputs)
+        differences = subtract_offset(inputs, offset, np.float64)
         if self.preprocess.permutation_seed is not None:
-            inputs = permute(inputs, self.preprocess.permutation_seed)
-        mean, std = statistics(inputs, axes=tuple(range(max(1, inputs.ndim - 1))))
+            differences = permute(differences, self.preprocess.permutation_seed)
+        axes = tuple(range(max(1, inputs.ndim - 1)))
+        mean, std = statistics(differences, axes=axes)
         factor = self.preprocess.factor(inputs.dtype)
         return dataclasses.replace(
             self.preprocess,
             mean=tuple(factor * value for value in mean),
             std=tuple(abs(factor) * value for value in std),
+            offset=offset,
         )
 
     def describe(
@@ -250,6 +270,44 @@ def draw_sample(generator: np.random.Generator, arrays: Batch, count: int) -> np
             rank[by_class] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
             order = order[np.argsort((rank + 0.5) / sizes[inverse], kind="stable")]
     return np.sort(order[:count])
+
+
+def find_offset(inputs: np.ndarray) -> tuple[float, ...]:
+    """The mean of each feature (the last axis) of which 32 bits would lose digits, else 0.
+
+    Returns:
+      A number for each feature; none at all where every feature keeps its digits.
+    """
+    if inputs.dtype != np.float64:
+        return ()
+    keeps = keeps_digits(inputs)
+    if keeps.all():
+        return ()
+    columns = inputs.reshape(-1, len(keeps))
+    return tuple(np.where(keeps, 0.0, columns.mean(axis=0)).tolist())
+
+
+def subtract_offset(
+    inputs: np.ndarray, offset: tuple[float, ...], dtype: np.typing.DTypeLike = np.float32
+) -> np.ndarray:
+    """Inputs without ``offset``: the difference in 64 bits, rounded to ``dtype``.
+
+    Without an offset, numbers of 64 bits are rounded to ``dtype``, and others returned as they are.
+
+    Raises:
+      UserError: there are neither one number nor as many as features, or the inputs are bytes.
+    """
+    if not offset:
+        return inputs.astype(dtype) if inputs.dtype == np.float64 else inputs
+    features = inputs.shape[-1] if inputs.ndim > 1 else 1
+    if len(offset) not in (1, features):
+        raise UserError(
+            f"preprocess.offset has {len(offset)} numbers for {features} channels or features; "
+            "give one, or one for each"
+        )
+    if inputs.dtype == np.uint8:
+        raise UserError("preprocess.offset is for numbers that 32 bits cannot hold, not for bytes")
+    return (inputs.astype(np.float64) - np.asarray(offset)).astype(dtype)
 
 
 def warn_of_missing_classes(splits: Mapping[str, Batch], classes: Sequence[str] | None) -> None:

@@ -209,3 +209,25 @@ def test_inputs_are_stored_alike_in_all_splits():
         Dataset({"train": split, "test": other}, ("a", "b"))
     double = {**split, "inputs": split["inputs"].astype(np.float64)}
     Dataset({"train": other, "test": double}, ("a", "b"))
+
+
+SECONDS = 1_700_000_000 + np.arange(60)[:, None]
+
+
+@pytest.mark.parametrize("inputs", [SECONDS.astype(np.float64), SECONDS, SECONDS.astype(np.int32)])
+def test_numbers_that_32_bits_cannot_tell_apart_are_refused(inputs):
+    split = {"inputs": inputs, "targets": np.zeros(60, np.int32)}
+    with pytest.raises(UserError, match="'inputs' of split 'train' holds numbers that 32 bits"):
+        Dataset({"train": split}, ("a", "b"))
+    # With a mean, integers are subtracted exactly; 64-bit floats have been rounded before.
+    if inputs.dtype.kind == "i":
+        Dataset({"train": split}, ("a", "b"), Preprocess(mean=(1.7e9,)))
+    targets = np.concatenate([inputs - 1.7e9, inputs], axis=1)
+    with pytest.raises(UserError, match="feature 1 of 'targets' of split 'train'"):
+        Dataset({"train": {"inputs": np.zeros((60, 1)), "targets": targets}})
+
+
+def test_small_integers_and_noise_are_taken():
+    noise = 1 + 1e-15 * np.random.default_rng(0).normal(size=(60, 1))
+    for inputs in (np.arange(60)[:, None], noise, np.random.default_rng(0).normal(size=(60, 2))):
+        Dataset({"train": {"inputs": inputs, "targets": np.zeros(60, np.int32)}}, ("a", "b"))

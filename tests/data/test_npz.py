@@ -1,9 +1,11 @@
 """Arrays in npz files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from nnjax.data import Npz
+from nnjax.data import Npz, Preprocess
 from nnjax.errors import UserError
 
 X = np.arange(6 * 4, dtype=np.float64).reshape(6, 4)
@@ -54,7 +56,7 @@ def test_stored_splits_class_names_and_a_channel_for_grey_images(save):
         (Y / 2, {}, 1),
         (X[:, :3], {}, 3),
         (Y, {"regression": True}, 1),
-        (Y + 2**31, {"regression": True}, 1),
+        (Y * 2**31, {"regression": True}, 1),
     ],
 )
 def test_regressions(save, targets, options, outputs):
@@ -118,3 +120,32 @@ def test_names_of_classes_are_text_and_differ(save):
     assert Npz(save(x=X, y=Y, class_names=names), test=0).load().classes == ("cat", "dog", "käfer")
     with pytest.raises(UserError, match="names the class 'cat' twice"):
         Npz(save(x=X, y=Y, class_names=np.array(["cat", "cat", "dog"]))).load()
+
+
+def test_large_numbers_of_64_bits_are_standardised_without_loss(save):
+    milliseconds = 1_700_000_000_000 + 100.0 * np.arange(40)[:, None]
+    source = Npz(save(x=milliseconds, y=np.arange(40) % 2), standardise=True, test=0)
+    data = source.load()
+    x = np.asarray(data.prepare(data.split("train"))["inputs"])
+    expected = (milliseconds - milliseconds.mean()) / milliseconds.std()
+    np.testing.assert_allclose(x, expected, atol=1e-6)
+    assert data.stored["inputs"].dtype == np.float32
+    with pytest.raises(UserError, match="32 bits cannot tell apart; standardise them with"):
+        dataclasses.replace(source, standardise=False).load()
+    known = dataclasses.replace(
+        source, standardise=False, preprocess=Preprocess(offset=(1_700_000_000_000.0,))
+    ).load()
+    np.testing.assert_array_equal(known.split("train")["inputs"][:2], [[0], [100]])
+
+
+def test_integers_that_nearly_all_differ_are_no_classes(save):
+    prices = np.arange(100, 160)
+    with pytest.raises(UserError, match=r"60 different numbers in 60 .* with --data\.regression"):
+        Npz(save(x=np.zeros((60, 2)), y=prices)).load()
+    assert Npz(save(x=np.zeros((60, 2)), y=prices), regression=True).load().classes is None
+
+
+def test_the_test_fifth_of_sorted_arrays_holds_every_class(save):
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    data = Npz(save(x=x, y=np.repeat([0, 1], 50))).load()
+    assert set(data.split("test")["targets"]) == {0, 1}

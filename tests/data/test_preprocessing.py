@@ -68,3 +68,24 @@ def test_statistics():
     mean, std = statistics(np.array([[0, 5], [2, 5]], np.uint8), (0,))
     assert mean == (1.0, 5.0)
     assert std == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32])
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_integers_are_standardised_without_loss(dtype, scale):
+    """Seconds since 1970 have more digits than float32."""
+    seconds = np.arange(1_700_000_000, 1_700_000_600, dtype=dtype)[:, None]
+    wide = seconds.astype(np.float64) * (scale or 1)
+    x = Preprocess(scale=scale, mean=(wide.mean(),), std=(wide.std(),))(seconds)
+    np.testing.assert_allclose(x, (wide - wide.mean()) / wide.std(), atol=1e-6)
+
+
+def test_the_farthest_integers_do_not_overflow():
+    farthest = np.array([[-(2**31)], [2**31 - 1]], np.int32)
+    x = Preprocess(mean=(2.0**30,))(farthest)
+    np.testing.assert_allclose(x, farthest.astype(np.float64) - 2**30, rtol=1e-7)
+
+
+def test_a_constant_is_not_enlarged():
+    inputs = np.array([[0.1 + 0.2], [0.3]] * 50)
+    assert statistics(inputs, (0,))[1] == (1.0,)

@@ -22,8 +22,10 @@ def read_rows(
     Raises:
       UserError: the delimiter is not one character, or the quotes of a row do not fit.
     """
-    if len(delimiter) != 1:
-        raise UserError(f"delimiter={delimiter!r} must be one character")
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise UserError(
+            f"delimiter={delimiter!r} must be one character, neither a quote nor the end of a line"
+        )
     limit = csv.field_size_limit(sys.maxsize)
     begins, rows = 1, []
     try:

@@ -162,3 +162,160 @@ def test_classes_that_are_equal_as_numbers_have_an_order(write):
     rows = "\n".join(f"1,{label}" for label in ("1.0", "0", "1", "0.0", "00"))
     data = Csv(write(f"a,kind\n{rows}\n"), task="classification", test=0).load()
     assert data.classes == ("0", "0.0", "00", "1", "1.0")
+
+
+# Digits, row numbers, numbers for people, first lines ---------------------------------------------
+
+
+def column_of(numbers):
+    rows = "".join(f"{number!r},{'ab'[place % 2]}\n" for place, number in enumerate(numbers))
+    return f"t,kind\n{rows}"
+
+
+@pytest.mark.parametrize(
+    ("start", "step"), [(1_700_000_000_000, 100), (1_700_000_000, 1), (101325, 0.001)]
+)
+def test_a_standardised_column_keeps_the_digits_that_32_bits_would_lose(write, start, step):
+    numbers = [start + place * step for place in range(100)]
+    data, split = train(Csv(write(column_of(numbers)), standardise=True, test=0, seed=None))
+    standardised = np.asarray(data.prepare(split)["inputs"])[:, 0]
+    wide = np.array(numbers, np.float64)
+    np.testing.assert_allclose(standardised, (wide - wide.mean()) / wide.std(), atol=1e-5)
+    assert split["inputs"].dtype == np.float32
+    (offset,) = data.preprocess.offset
+    assert offset == pytest.approx(wide.mean())
+
+
+def test_ordinary_columns_are_stored_as_they_are(write):
+    data, split = train(Csv(write(PLANTS), standardise=True, test=0, seed=None))
+    assert data.preprocess.offset == ()
+    np.testing.assert_allclose(data.preprocess.mean, [5.4, 9.4 / 3])
+    np.testing.assert_array_equal(split["inputs"][:, 0], np.float32([5.1, 6.2, 4.9]))
+
+
+def test_a_constant_column_stays_constant(write):
+    text = "a,b,kind\n" + "".join(f"{0.1 + 0.2!r},{x},k{x % 2}\n0.3,{x},k1\n" for x in range(9))
+    data, split = train(Csv(write(text), standardise=True, test=0))
+    assert np.abs(data.prepare(split)["inputs"][:, 0]).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (
+            column_of([1_700_000_000_000 + 100 * place for place in range(20)]),
+            {},
+            r"'t' of .* holds 20 different numbers about 1\.7e\+12, of which 32 bits tell only 1 "
+            r"apart; subtract the mean in 64 bits with --data\.standardise True",
+        ),
+        (
+            "a,y\n" + "".join(f"{place},{1_700_000_000 + place}\n" for place in range(20)),
+            {"standardise": True},
+            "'y' of .* subtract a constant from the column",
+        ),
+        (
+            "id,a,kind\n" + "".join(f"{n},{n % 3}.5,k{n % 2}\n" for n in range(1, 13)),
+            {},
+            r"'id' of .* only numbers the rows, .* with --data\.inputs a$",
+        ),
+        (
+            "a,name\n" + "".join(f"{n % 3},person {n}\n" for n in range(12)),
+            {},
+            "12 different texts in 12 rows, too many to be classes; .* --data.targets",
+        ),
+        ("a,,kind\n1,2,x\n3,4,y\n", {}, "column 2 of .* has no name"),
+        ("a,y\n1,2\n", {"inputs": ("a", "y")}, "the column 'y' is named twice"),
+        ("a,b\n1,2\n", {"delimiter": '"'}, "neither a quote nor the end of a line"),
+        (",".join(map(str, range(100_001))), {}, "has 100,001 columns"),
+        ("a,b\n1,\0\n", {}, "character 6 is a zero byte"),
+        ("a,b\n" + "x" * 200_000 + ",1\n", {}, r"is 'x{60}\.\.\.', not a number"),
+    ],
+)
+def test_tables_that_are_hardly_meant_are_refused(write, text, options, message):
+    with pytest.raises(UserError, match=message) as error:
+        Csv(write(text), **options).load()
+    assert len(str(error.value)) < 500
+
+
+PEOPLE = {
+    "3,05": "decimal comma",
+    "1.250,50": "decimal comma",
+    '"1,250"': "thousands",
+    "1 250": "thousands",
+    "$4.50": "money",
+    "4.50 €": "money",
+    "-£3": "money",
+    "7%": "percentage",
+    "2024-01-05": "a date",
+    "5/1/2024": "a date",
+    "12:30": "time of day",
+    "\u22123.5": "minus sign",
+}
+
+
+@pytest.mark.parametrize("cell", PEOPLE)
+def test_numbers_written_for_people_are_named(write, cell):
+    for header in ("a;b", "b;a"):
+        rows = "".join(f"{cell};{n}\n" if header == "b;a" else f"{n};{cell}\n" for n in range(12))
+        with pytest.raises(UserError, match=f"'b' on line 2 .*{PEOPLE[cell]}"):
+            Csv(write(f"{header}\n{rows}"), delimiter=";").load()
+
+
+def test_texts_like_numbers_are_classes_where_asked_for(write):
+    rows = "".join(f"{n},{n % 2 + 1}%\n" for n in range(12))
+    data = Csv(write(f"a,b\n{rows}"), task="classification", test=0).load()
+    assert data.classes == ("1%", "2%")
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_row_labels_of_pandas_are_left_out(write, name, tmp_path, capsys):
+    rows = "".join(f"{n},{n % 3}.5,k{n % 2}\n" for n in range(12))
+    write(f"{name},a,kind\n{rows}", "train.csv")
+    write(f"{name},a,kind\n7,1.5,k1\n", "test.csv")
+    data, split = train(Csv(tmp_path))
+    assert split["inputs"].shape == (12, 1)
+    assert set(split["inputs"].ravel()) == {0.5, 1.5, 2.5}
+    assert data.split("test")["inputs"].tolist() == [[1.5]]
+    assert "is left out: pandas writes row labels there" in capsys.readouterr().err
+
+
+def test_a_column_that_numbers_the_rows_is_taken_where_it_is_asked_for(write):
+    rows = "".join(f"{n},{n % 3}.5,k{n % 2}\n" for n in range(12))
+    path = write(f"id,a,kind\n{rows}")
+    _, split = train(Csv(path, inputs=("id", "a"), test=0, seed=None))
+    assert split["inputs"][:, 0].tolist() == list(range(12))
+    # Alone it is what there is to learn from, as x in a table of x and y.
+    path = write("x,y\n" + "".join(f"{n},{n * n}.5\n" for n in range(12)))
+    assert Csv(path, test=0).load().size("train") == 12
+
+
+def test_a_target_that_numbers_the_rows_is_said(write, capsys):
+    Csv(write("a,n\n" + "".join(f"{n % 5},{n}\n" for n in range(12)))).load()
+    assert "'n', only numbers the rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["5.1,3.5,setosa", "6.2,2.9,virginica", "4.9,3.0,setosa"],
+        ["M,0.4,15", "F,0.5,16", "M,0.6,17"],
+        ["5.1,3.5,rare", "6.2,2.9,virginica", "4.9,3.0,virginica"],
+    ],
+)
+def test_a_first_line_that_is_an_example_is_read(write, rows, capsys):
+    targets, inputs = (("1",), ("2",)) if rows[0][0] == "M" else ((), ("1", "2"))
+    data = Csv(write("\n".join(rows)), targets, inputs, test=0).load()
+    assert data.size("train") == 3
+    assert "names no columns" in capsys.readouterr().err
+
+
+def test_years_may_be_names_of_columns(write):
+    data = Csv(write("2019,2020,kind\n1,2,a\n3,4,b\n"), test=0).load()
+    assert data.size("train") == 2
+
+
+@pytest.mark.parametrize("labels", [("True", "true"), ("1", "1.0"), ("new york", "New  York")])
+def test_classes_that_differ_in_spelling_alone_are_said(write, labels, capsys):
+    text = "a,b\n" + "".join(f"{n},{labels[n % 2]}\n" for n in range(12))
+    Csv(write(text), task="classification", test=0).load()
+    assert "differ in their spelling alone" in capsys.readouterr().err
