@@ -13,7 +13,9 @@ from hypothesis import settings
 
 CACHE = Path(tempfile.gettempdir()) / "nnjax-test-compilation-cache"
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4 "
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
