@@ -85,6 +85,12 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
         with left_out_on_error("predictions"):
             predicted = predict_with_targets(result.learner, result.state, data, split)
     importing.join()
+    try:
+        import_matplotlib()
+    except Exception as error:
+        # For example a matplotlibrc of the user's that is not UTF-8.
+        warn(f"no figure is drawn, matplotlib cannot be imported: {_in_one_line(error)}")
+        return []
     paths = []
     for name, draw in _figures(result, data, run, split, predicted).items():
         with left_out_on_error(name):
@@ -95,7 +101,7 @@ def draw_report(result: Any, data: Dataset | Stream, run: Run) -> list[Path]:
 
 
 def _import_early() -> None:
-    # An error is raised again, and reported, when the first figure is drawn.
+    # An error is raised again, and reported, by the next import.
     with contextlib.suppress(Exception):
         import_matplotlib()
 
@@ -117,8 +123,11 @@ def left_out_on_error(name: str) -> Iterator[None]:
     except UserError as error:
         warn(str(error))
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        warn(f"figure left out, {name.replace('_', ' ')}: {reason}")
+        warn(f"figure left out, {name.replace('_', ' ')}: {_in_one_line(error)}")
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _figures(

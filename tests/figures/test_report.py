@@ -140,6 +140,19 @@ def test_a_figure_that_fails_is_left_out_with_a_warning(
     assert told.count("\n") == 1
 
 
+def test_matplotlib_that_cannot_be_imported_is_one_warning(digits, monkeypatch, capsys):
+    data, result, run = digits
+
+    def fail():
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(report, "import_matplotlib", fail)
+    assert draw_report(result, data, run) == []
+    told = capsys.readouterr().err
+    assert told.startswith("nnjax: no figure is drawn, matplotlib cannot be imported: UnicodeDec")
+    assert told.count("\n") == 1
+
+
 def test_predictions_of_batches_that_differ_in_time():
     """Bucketed sentences: short ones in one batch, long ones in the next."""
 

@@ -3,13 +3,15 @@
 import time
 from typing import Any
 
+from rich.console import Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from nnjax.console import Console
 from nnjax.sweeps.plan.objective import Objective
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import PROGRAM, Study
+from nnjax.tables import Table
 
 SECONDS_BETWEEN_LINES = 10.0
 """Without a terminal."""
@@ -93,11 +95,9 @@ class Display:
     def _ended(self, counts: Any) -> int:
         return counts["complete"] + counts["pruned"] + counts["fail"]
 
-    def _table(self) -> Table:
+    def _table(self) -> Group:
         """A row for each program."""
-        table = Table(box=None, pad_edge=False, caption=self._line(), caption_justify="left")
-        for heading in ("program", "at once", *STATES, "best"):
-            table.add_column(heading, justify="right" if heading != "program" else "left")
+        table = Table(["program", "at once", *STATES, "best"], words=(0,))
         trials = self._study.trials()
         for number, entry in self._directory.read_programs().items():
             own = [t for t in trials if t.user_attrs.get(PROGRAM) == int(number)]
@@ -110,7 +110,7 @@ class Display:
                 *(str(count or "") for count in counts),
                 "" if best is None else f"{best:.4f}",
             )
-        return table
+        return Group(table, Text(self._line()))
 
 
 def describe(settings: dict[str, str]) -> str:
