@@ -6,6 +6,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,8 @@ def _is(value: Any, kind: Any) -> bool:
 
 def _name(kind: Any) -> str:
     """A type as people write it, without module names."""
+    if kind is Callable:
+        return "a function"
     if kind in PLAIN_NAMES:
         return PLAIN_NAMES[kind]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

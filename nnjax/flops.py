@@ -1,4 +1,4 @@
-"""Floating-point operations of a function, counted from its trace; nothing is computed."""
+"""Counts the floating-point operations of a function from its trace, without computing it."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,11 +21,11 @@ class Product(NamedTuple):
 
 
 def products(function: Callable, *arguments: Any) -> list[Product]:
-    """Every matrix product and convolution of a call, those of a scan once an iteration.
+    """Returns every matrix product and convolution of a call, those of a scan once per iteration.
 
-    As usual in the field, 2 x multiply-adds is what counts: additions of biases, activations and
-    poolings are left out. Of the branches of a ``cond`` every one is counted; of a ``while`` loop,
-    whose length is not known, one iteration.
+    As usual in the field, only multiply-adds count, 2 operations each: additions of biases,
+    activations and poolings are left out. All branches of a ``cond`` are counted, and one iteration
+    of a ``while`` loop, whose length is not known.
 
     Args:
       function: a pure function.
@@ -35,7 +35,7 @@ def products(function: Callable, *arguments: Any) -> list[Product]:
 
 
 def count(function: Callable, *arguments: Any) -> int:
-    """The floating-point operations of all :func:`products` of a call."""
+    """Returns the number of floating-point operations of all :func:`products` of a call."""
     return sum(product.flops for product in products(function, *arguments))
 
 
@@ -62,7 +62,7 @@ def _flops(equation: Any) -> int:
         kernel = equation.invars[1].aval.shape
         features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
         each = math.prod(kernel) // features
-        # Of a transposed convolution most products are with the zeros between its inputs.
+        # Most products of a transposed convolution are with zeros between its inputs.
         zeros = math.prod(equation.params["lhs_dilation"])
     else:
         return 0

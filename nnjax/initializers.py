@@ -31,7 +31,7 @@ Initializer = Literal[
 _FUNCTIONS: dict[str, Callable] = {
     "zeros": jax_initializers.zeros,
     "ones": jax_initializers.ones,
-    # The standard normal distribution, as the first lectures on neurons draw their weights.
+    # The standard normal distribution, for single neurons.
     "normal": jax_initializers.normal(stddev=1.0),
     # Uniform in [-0.05, 0.05], Keras's "random_uniform".
     "uniform": lambda key, shape, dtype=float: jax.random.uniform(key, shape, dtype, -0.05, 0.05),
@@ -50,9 +50,15 @@ def by_name(name: str | Callable, scale: float | jax.Array = 1.0) -> Callable:
 
     Raises:
       UserError: the name is unknown.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nnjax.initializers import by_name
+      >>> by_name("ones", scale=0.5)(jax.random.key(0), (2,), jnp.float32)
+      Array([0.5, 0.5], dtype=float32)
     """
     initializer = name if callable(name) else choose("initializer", name, _FUNCTIONS)
-    # Not multiplying by a plain 1 keeps the traced program short; a traced scale always multiplies.
+    # A plain scale of 1 is left out of the traced program; a traced scale always multiplies.
     if is_plain(scale, 1):
         return initializer
     return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)

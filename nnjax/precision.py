@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 
 Precision = Literal["float32", "bfloat16"]
-"""Mixed precision as usual: "bfloat16" computes in bfloat16, on parameters kept in float32."""
+"""Mixed precision: "bfloat16" computes in bfloat16 with parameters that are stored in float32."""
 
 
 def cast_floats(tree: Any, precision: Precision) -> Any:
-    """Casts every floating array of a pytree to ``precision``; integers and keys stay.
+    """Returns a pytree whose floating arrays have the dtype ``precision``; integers and keys stay.
 
-    Gradients flow back through the cast, so they arrive in the dtype of the uncast parameters.
+    Gradients flow back through the cast, so they have the dtype of the uncast parameters.
     """
 
     def cast(leaf):

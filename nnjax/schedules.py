@@ -1,19 +1,21 @@
 """Learning-rate schedules: a factor on the learning rate as a function of the update.
 
 A schedule is a frozen dataclass that is called with the number of updates made so far, an int32
-scalar, and returns the dimensionless float32 factor for the next one. The factors in its fields may
-be traced arrays; lengths and boundaries may not. Past its end a schedule keeps its last value, but
-for ``Exponential``, which has no end.
+scalar, and returns the dimensionless float32 factor for the next update. The factors in its fields
+may be traced arrays; lengths and boundaries may not. After its end a schedule keeps its last value,
+except ``Exponential``, which has no end.
 """
 
 import dataclasses
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from nnjax.calls import check_is_complete, function_name, missing_arguments
 from nnjax.errors import UserError
 from nnjax.traced import check_number
 
@@ -28,6 +30,16 @@ class Schedule:
       steps: updates from the beginning to the end of the schedule; None for the whole run.
       warmup_steps: updates of the warm-up.
       warmup_fraction: the warm-up as a fraction of ``steps``, where ``warmup_steps`` is 0.
+
+    Example:
+      >>> import dataclasses
+      >>> from nnjax.schedules import Schedule
+      >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+      ... class InverseRoot(Schedule):
+      ...     def after_warmup(self, step):
+      ...         return (step + 1) ** -0.5
+      >>> float(InverseRoot()(3))
+      0.5
     """
 
     steps: int | None = None
@@ -58,11 +70,11 @@ class Schedule:
         return jnp.where(step < warmup, ramp(step), self.after_warmup(step - warmup))
 
     def for_run(self, total_steps: int) -> Self:
-        """This schedule with ``total_steps`` for its length, where it has none of its own."""
+        """Returns this schedule with the length ``total_steps``, unless it has its own length."""
         return self if self.steps is not None else dataclasses.replace(self, steps=total_steps)
 
     def varies(self) -> bool:
-        """Whether the factor is ever anything but 1."""
+        """Whether the factor is ever different from 1."""
         return True
 
     def after_warmup(self, step: jax.Array) -> jax.Array:
@@ -85,13 +97,19 @@ class Schedule:
         return round(self.warmup_fraction * self.resolved_steps())
 
     def steps_after_warmup(self) -> int:
-        """What the warm-up leaves of the schedule, in updates; at least 1."""
+        """The length of the schedule after the warm-up, in updates; at least 1."""
         return max(1, self.resolved_steps() - self.resolved_warmup())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
-    """1 after the warm-up."""
+    """1 after the warm-up.
+
+    Example:
+      >>> from nnjax.schedules import Constant
+      >>> float(Constant(warmup_steps=3)(0))
+      0.25
+    """
 
     def varies(self) -> bool:
         """Whether there is a warm-up."""
@@ -109,6 +127,11 @@ class Step(Schedule):
     Attributes:
       boundaries: fractions of ``steps``, warm-up included; (0.5, 0.75) is that of He et al. (2015).
       factor: on the learning rate at each boundary.
+
+    Example:
+      >>> from nnjax.schedules import Step
+      >>> [round(float(Step(steps=4, boundaries=(0.5,))(t)), 3) for t in range(4)]
+      [1.0, 1.0, 0.1, 0.1]
     """
 
     boundaries: tuple[float, ...] = (0.5, 0.75)
@@ -138,6 +161,11 @@ class Exponential(Schedule):
       rate: the factor that ``every`` updates bring.
       every: updates; 1 is PyTorch's ``ExponentialLR``.
       staircase: t / every rounded down; PyTorch's ``StepLR``.
+
+    Example:
+      >>> from nnjax.schedules import Exponential
+      >>> [float(Exponential(rate=0.5)(t)) for t in range(3)]
+      [1.0, 0.5, 0.25]
     """
 
     rate: float = 0.96
@@ -151,7 +179,7 @@ class Exponential(Schedule):
 
     def after_warmup(self, step: jax.Array) -> jax.Array:
         """The factor ``step`` updates after the end of the warm-up."""
-        # Not `optax.exponential_decay`, which asks whether the rate is 0: it may be traced.
+        # Not `optax.exponential_decay`: it compares the rate with 0, and the rate may be traced.
         exponent = step // self.every if self.staircase else step / self.every
         return jnp.power(self.rate, jnp.asarray(exponent, jnp.float32))
 
@@ -162,6 +190,11 @@ class Linear(Schedule):
 
     Attributes:
       end_factor: the factor at the end.
+
+    Example:
+      >>> from nnjax.schedules import Linear
+      >>> [float(Linear(steps=4)(t)) for t in range(5)]
+      [1.0, 0.75, 0.5, 0.25, 0.0]
     """
 
     end_factor: float = 0.0
@@ -184,6 +217,11 @@ class Cosine(Schedule):
 
     Attributes:
       end_factor: e, the factor at the end.
+
+    Example:
+      >>> from nnjax.schedules import Cosine
+      >>> [round(float(Cosine(steps=2)(t)), 3) for t in range(3)]
+      [1.0, 0.5, 0.0]
     """
 
     end_factor: float = 0.0
@@ -209,6 +247,11 @@ class OneCycle(Schedule):
       rise: fraction of the schedule spent going up.
       start_divisor: the factor begins at 1 / start_divisor.
       end_divisor: the factor is 1 / (start_divisor * end_divisor) after the last update.
+
+    Example:
+      >>> from nnjax.schedules import OneCycle
+      >>> [round(float(OneCycle(steps=10)(t)), 2) for t in (0, 3, 9)]
+      [0.04, 1.0, 0.05]
     """
 
     rise: float = 0.3
@@ -230,6 +273,36 @@ class OneCycle(Schedule):
         rising = optax.cosine_decay_schedule(start, up, alpha=self.start_divisor)
         falling = optax.cosine_decay_schedule(1.0, max(1, steps - up), alpha=end)
         return jnp.asarray(optax.join_schedules([rising, falling], [up])(step))
+
+
+def as_schedule(what: str, function: Callable) -> Callable[[Any], Any]:
+    """Returns a function of the number of updates; one that makes such a function is called.
+
+    Args:
+      what: names the function's role in messages.
+      function: of the number of updates, or without arguments, such as
+        ``functools.partial(optax.cosine_decay_schedule, init_value=0.1, decay_steps=100)``.
+
+    Raises:
+      UserError: the function needs more arguments than the number of updates.
+
+    Example:
+      >>> import functools, optax
+      >>> from nnjax.schedules import as_schedule
+      >>> make = functools.partial(optax.linear_schedule, 1.0, 0.0, transition_steps=4)
+      >>> float(as_schedule("schedule", make)(1))
+      0.75
+    """
+    if isinstance(function, Schedule) or len(missing_arguments(function)) == 1:
+        return function
+    check_is_complete(what, function)
+    made = function()
+    if not callable(made):
+        raise UserError(
+            f"the {what} {function_name(function)} takes no number of updates; give a function of "
+            "one argument, such as lambda step: 0.99**step"
+        )
+    return made
 
 
 NAMES: dict[str, type[Schedule]] = {

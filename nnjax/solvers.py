@@ -1,8 +1,8 @@
-"""Solvers of the second order, for the full batch: they see a function, not its gradients alone.
+"""Second-order solvers for the full batch: a solver gets the function itself, not only gradients.
 
 A solver is a frozen dataclass with two pure functions, ``init(objective, params)`` and
-``step(objective, params, state)``. Its state is a tuple of arrays: what Optimistix keeps beside
-arrays is rebuilt inside ``step``, so that a loop can carry the state and a checkpoint hold it.
+``step(objective, params, state)``. Its state is a tuple of arrays, so that a loop can carry it and
+a checkpoint can hold it; ``step`` rebuilds the parts of Optimistix's state that are no arrays.
 
 The objective must be the same function of the parameters at every step, the loss of the same
 examples without dropout: the solvers compare its values between steps.
@@ -22,7 +22,7 @@ from nnjax import parameters
 from nnjax.errors import UserError
 from nnjax.traced import check_number
 
-# Optimistix and Lineax are imported where they are used: they take as long to import as JAX.
+# Optimistix and Lineax are imported where they are used: importing them takes as long as JAX.
 if TYPE_CHECKING:
     import optimistix
 
@@ -32,7 +32,7 @@ Objective = Callable[[Any], jax.Array]
 SolverState = tuple[jax.Array, ...]
 
 STEP_SIZES = (1e-8, 1e8)
-"""The least and the largest 1 / lambda of a damped step; beyond, float32 has nothing to offer."""
+"""The smallest and the largest 1 / lambda of a damped step; float32 cannot resolve steps beyond."""
 
 HESSIAN_COLUMNS = 64
 """Columns of a Hessian computed at once."""
@@ -43,7 +43,13 @@ JACOBIAN_ENTRIES = 2**28
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Solver:
-    """How parameters approach the minimum of an objective."""
+    """How parameters approach the minimum of an objective.
+
+    Example:
+      >>> from nnjax.solvers import LBFGS, Solver
+      >>> isinstance(LBFGS(), Solver), LBFGS().least_squares
+      (True, False)
+    """
 
     least_squares: ClassVar[bool] = False
     """Whether the objective is the vector of residuals r, the loss being 1/2 sum r^2."""
@@ -67,12 +73,13 @@ class Solver:
 class _QuasiNewton(Solver):
     """A minimiser of Optimistix with backtracking line search.
 
-    A step evaluates one trial point, and either moves there or halves the way to it: the loss never
-    rises, and may stand still. The first step only evaluates the start.
+    A step evaluates one trial point, and either moves there or halves the distance to the next
+    trial point: the loss never rises, but may stay the same. The first step only evaluates the
+    start.
     """
 
     def minimiser(self) -> "optimistix.AbstractMinimiser":
-        """The solver of Optimistix. Its tolerances end nothing here: the training loop does."""
+        """The solver of Optimistix; its tolerances are 0, as the training loop decides the end."""
         raise NotImplementedError
 
     def init(self, objective: Objective, params: Any) -> SolverState:
@@ -81,7 +88,7 @@ class _QuasiNewton(Solver):
 
         vector, _ = ravel_pytree(params)
         arrays = equinox.filter(self._initial(vector), equinox.is_array)
-        # Copies: some leaves are the parameters, and a buffer is donated only once.
+        # Copies: some leaves are the parameters, and JAX donates a buffer only once.
         return tuple(jnp.copy(leaf) for leaf in jax.tree.leaves(arrays))
 
     def step(
@@ -110,6 +117,18 @@ class BFGS(_QuasiNewton):
 
     Attributes:
       max_parameters: refuse a larger model; P parameters take several matrices of P^2 numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import BFGS
+      >>> def loss(params):
+      ...     return jnp.sum(jnp.square(params["w"] - 1.0))
+      >>> solver, params = BFGS(), {"w": jnp.zeros(2)}
+      >>> state = solver.init(loss, params)
+      >>> for _ in range(4):
+      ...     params, state = solver.step(loss, params, state)
+      >>> bool(loss(params) < 2.0)
+      True
     """
 
     max_parameters: int = 5_000
@@ -128,7 +147,20 @@ class BFGS(_QuasiNewton):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DFP(BFGS):
-    """Davidon, Fletcher and Powell (1963): the older formula for the inverse Hessian."""
+    """Davidon, Fletcher and Powell (1963): the older formula for the inverse Hessian.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import DFP
+      >>> def loss(params):
+      ...     return jnp.sum(jnp.square(params["w"] - 1.0))
+      >>> solver, params = DFP(), {"w": jnp.zeros(2)}
+      >>> state = solver.init(loss, params)
+      >>> for _ in range(4):
+      ...     params, state = solver.step(loss, params, state)
+      >>> bool(loss(params) < 2.0)
+      True
+    """
 
     def minimiser(self) -> "optimistix.AbstractMinimiser":
         """Optimistix's DFP."""
@@ -139,7 +171,20 @@ class DFP(BFGS):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NonlinearCG(_QuasiNewton):
-    """Nonlinear conjugate gradients with the formula of Polak and Ribiere (1969), restarted."""
+    """Nonlinear conjugate gradients with the formula of Polak and Ribiere (1969), restarted.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import NonlinearCG
+      >>> def loss(params):
+      ...     return jnp.sum(jnp.square(params["w"] - 1.0))
+      >>> solver, params = NonlinearCG(), {"w": jnp.zeros(2)}
+      >>> state = solver.init(loss, params)
+      >>> for _ in range(4):
+      ...     params, state = solver.step(loss, params, state)
+      >>> bool(loss(params) < 2.0)
+      True
+    """
 
     def minimiser(self) -> "optimistix.AbstractMinimiser":
         """Optimistix's NonlinearCG."""
@@ -152,11 +197,23 @@ class NonlinearCG(_QuasiNewton):
 class LBFGS(Solver):
     """Limited-memory BFGS (Liu and Nocedal 1989), for models of any size.
 
-    Optax's, for its zoom line search (Nocedal and Wright 2006, algorithm 3.5): a step is a whole
-    search of up to 20 evaluations, which keeps the curvature estimate sound.
+    It is Optax's, for its zoom line search (Nocedal and Wright 2006, algorithm 3.5): a step is a
+    whole line search of up to 20 evaluations, which keeps the curvature estimate positive definite.
 
     Attributes:
-      memory: past steps that the estimate of the Hessian is made of.
+      memory: number of past steps in the estimate of the Hessian.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import LBFGS
+      >>> def loss(params):
+      ...     return jnp.sum(jnp.square(params["w"] - 1.0))
+      >>> solver, params = LBFGS(), {"w": jnp.zeros(2)}
+      >>> state = solver.init(loss, params)
+      >>> for _ in range(4):
+      ...     params, state = solver.step(loss, params, state)
+      >>> bool(loss(params) < 2.0)
+      True
     """
 
     memory: int = 10
@@ -184,9 +241,10 @@ class LBFGS(Solver):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Damped(Solver):
-    """Steps -(H + lambda I)^-1 g, with lambda from how well the quadratic model foretold the last.
+    """Steps -(H + lambda I)^-1 g with an adaptive lambda.
 
-    A step that does not lower the loss is not made, and lambda quadruples; so the loss never rises.
+    Lambda falls where the quadratic model predicted the last decrease of the loss well, else rises.
+    A step that does not lower the loss is rejected, and lambda quadruples: the loss never rises.
 
     Attributes:
       damping: lambda of the first step.
@@ -238,9 +296,19 @@ class _Damped(Solver):
 class Newton(_Damped):
     """Newton's method on the exact Hessian, damped, with its eigenvalues in absolute value.
 
-    Near a minimum that is Newton's step. Elsewhere the absolute values turn it away from maxima and
-    saddles, which attract the plain method (saddle-free Newton, Dauphin et al. 2014). A step costs
-    P gradients and P^3 for an eigendecomposition: for small nets.
+    Near a minimum this is Newton's step. Elsewhere the absolute values turn the step away from
+    maxima and saddles, which attract the plain method (saddle-free Newton, Dauphin et al. 2014). A
+    step costs P gradients and an eigendecomposition of P^3 operations: for small nets.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import Newton
+      >>> def loss(params):
+      ...     return jnp.sum(jnp.square(params["w"] - 1.0))
+      >>> solver, params = Newton(), {"w": jnp.zeros(2)}
+      >>> params, _ = solver.step(loss, params, solver.init(loss, params))
+      >>> params["w"].round(2).tolist()
+      [1.0, 1.0]
     """
 
     def models(self, objective: Objective, start: jax.Array) -> tuple[Any, Callable]:
@@ -267,6 +335,16 @@ class LevenbergMarquardt(_Damped):
     """Levenberg (1944) and Marquardt (1963): H is J^T J, J the Jacobian of the residuals.
 
     For squared costs only. N examples of K outputs make a Jacobian of N K by P numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.solvers import LevenbergMarquardt
+      >>> def residuals(params):
+      ...     return params["w"] - jnp.array([1.0, 2.0])
+      >>> solver, params = LevenbergMarquardt(), {"w": jnp.zeros(2)}
+      >>> params, _ = solver.step(residuals, params, solver.init(residuals, params))
+      >>> params["w"].round(2).tolist()
+      [1.0, 2.0]
     """
 
     least_squares: ClassVar[bool] = True
@@ -311,12 +389,12 @@ NAMES: dict[str, type[Solver]] = {
 
 
 def _unused(x: jax.Array, _: None) -> tuple[jax.Array, None]:
-    """Where Optimistix takes a function and only asks for its shapes."""
+    """A stand-in where Optimistix takes a function and uses only its shapes."""
     return x, None
 
 
 def _hessian(objective: Objective, start: jax.Array) -> jax.Array:
-    """(P, P), some columns at a time, for the memory that the activations of each take."""
+    """The Hessian (P, P), computed a few columns at a time to limit the memory of activations."""
     _, product = jax.linearize(jax.grad(objective), start)
     return jax.lax.map(product, jnp.eye(start.size), batch_size=HESSIAN_COLUMNS)
 

@@ -1,7 +1,6 @@
 """The layers of a model with output shapes, parameters and FLOPs, found out from shapes alone."""
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from nnjax import calls as calls_of_model
 from nnjax.flops import Product, products
 from nnjax.layers.images.convolution import Conv
 from nnjax.tables import Table
@@ -121,9 +121,8 @@ def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call]
     """Calls by module path, shapes of the variables, and products of a call with that batch."""
     x = jax.tree.map(lambda one: jax.ShapeDtypeStruct((batch, *one.shape[1:]), one.dtype), inputs)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    train: dict[str, Any] = (
-        {"train": True} if "train" in inspect.signature(model.__call__).parameters else {}
-    )
+    calls_of_model.check_arguments(model)
+    train: dict[str, Any] = {"train": True} if calls_of_model.takes_train(model) else {}
     variables = jax.eval_shape(lambda key, x: model.init(key, x, **train), key, x)
     calls: dict[Path, _Call] = {}
 

@@ -1,5 +1,6 @@
 """Metrics: exact counts, masks, sums over batches."""
 
+import functools
 import typing
 
 import jax
@@ -73,6 +74,22 @@ def test_confusion_matrix_leaves_out_masked_examples():
     np.testing.assert_array_equal(got, metrics.confusion_matrix(predicted[:30], LABELS[:30], 7))
 
 
+@pytest.mark.parametrize(
+    ("predicted", "labels", "message"),
+    [
+        ([0, 12], [1, 2], "prediction 12 is none of the 3 classes"),
+        ([0, 1], [1, -1], "label -1 is none of the 3 classes"),
+    ],
+)
+def test_a_class_out_of_range_is_never_dropped(predicted, labels, message):
+    with pytest.raises(UserError, match=message):
+        metrics.confusion_matrix(predicted, labels, 3)
+    counts = jax.jit(metrics.confusion_matrix, static_argnums=2)(predicted, labels, 3)
+    np.testing.assert_array_equal(counts, np.full((3, 3), -1))
+    masked = metrics.confusion_matrix(predicted, labels, 3, np.array([1, 0]))
+    np.testing.assert_array_equal(masked, [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
+
+
 def test_a_mean_over_batches_with_a_masked_last_one_is_exact():
     correct = (OUTPUTS.argmax(-1) == LABELS).astype(np.float32)
     padded = np.concatenate([correct, np.full(14, np.nan, np.float32)])
@@ -97,21 +114,37 @@ def test_a_mean_without_a_mask_counts_every_example():
 
 
 def test_padded_targets_do_not_count():
-    targets = jnp.array([[0, 1, -1], [2, -1, -1]])
-    values = jnp.ones((2, 3))
-    np.testing.assert_array_equal(metrics.counted(values, targets), [[1, 1, 0], [1, 0, 0]])
-    masked = metrics.counted(values, targets, jnp.array([0.0, 1.0]))
+    targets, outputs = jnp.array([[0, 1, -1], [2, -1, -1]]), jnp.zeros((2, 3, 4))
+    np.testing.assert_array_equal(metrics.present(targets, outputs), [[1, 1, 0], [1, 0, 0]])
+    masked = metrics.present(targets, outputs, jnp.array([0.0, 1.0]))
     np.testing.assert_array_equal(masked, [[0, 0, 0], [1, 0, 0]])
-    assert metrics.counted(jnp.ones(2), targets) is None
+    # A class index of an example alone, too, unless the numbers are to be fitted as such.
+    labels = jnp.array([3, -1])
+    np.testing.assert_array_equal(metrics.present(labels, jnp.zeros((2, 4))), [1, 0])
+    assert metrics.present(labels, jnp.zeros((2, 1))) is None
 
 
 def test_numbers_of_a_sequence_all_count_whatever_their_sign():
-    values, mask = jnp.ones((2, 3)), jnp.array([0.0, 1.0])
-    vectors = jnp.zeros((2, 3, 5), jnp.int32) - 1
-    for targets in (jnp.full((2, 3), -0.5), jnp.full((2, 3, 2), -0.5), vectors):
-        assert metrics.counted(values, targets) is None
-        counted = metrics.counted(values, targets, mask)
-        np.testing.assert_array_equal(counted, [[0, 0, 0], [1, 1, 1]])
+    outputs, mask = jnp.zeros((2, 3, 5)), jnp.array([0.0, 1.0])
+    for targets in (jnp.full((2, 3), -0.5), jnp.full((2, 3, 5), -0.5), jnp.full((2, 3, 5), -1)):
+        assert metrics.present(targets, outputs) is None
+        weights = metrics.present(targets, outputs, mask)
+        np.testing.assert_array_equal(weights, [[0, 0, 0], [1, 1, 1]])
+
+
+def test_a_row_that_is_padding_alone_does_not_count():
+    """Five rows of which four are wrong and one is empty: no fifth is right for nothing."""
+    outputs = jax.nn.one_hot(jnp.zeros((5, 4), jnp.int32), 3)
+    targets = jnp.ones((5, 4), jnp.int32).at[4].set(-1)
+    values = metrics.sequence_accuracy(outputs, targets)
+    weights = metrics.counted(values, metrics.present(targets, outputs))
+    mean = metrics.Mean.of(values, weights)
+    assert (float(mean.count), mean.value()) == (4, 0)
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(UserError, match=r"mask has shape \(2, 3\); give one number per example"):
+        metrics.present(jnp.zeros((2, 3), jnp.int32), jnp.zeros((2, 3, 5)), jnp.ones((2, 3)))
 
 
 def test_a_sequence_is_right_where_all_of_it_is():
@@ -125,3 +158,33 @@ def test_a_single_output_is_right_among_the_first_two():
     outputs, targets = jnp.array([[2.0], [-3.0], [0.1]]), jnp.array([1, 1, 0])
     assert metrics.top_k_accuracy(outputs, targets).tolist() == [1, 1, 1]
     assert metrics.top_k_accuracy(outputs, targets, 1).tolist() == [1, 0, 1]
+
+
+def top(outputs, targets, k):
+    return metrics.top_k_accuracy(outputs, targets, k)
+
+
+def loss(outputs, targets):
+    return jnp.ones(len(outputs))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("accuracy", "accuracy"), "two metrics are named 'accuracy'"),
+        ((lambda o, t: o[:, 0], lambda o, t: o[:, 1]), "two metrics are named '<lambda>'"),
+        ((functools.partial(top, k=1), functools.partial(top, k=2)), "two metrics are named 'top'"),
+        ((loss,), "a metric cannot be named 'loss'"),
+        (("acuracy",), "unknown metric 'acuracy', did you mean 'accuracy'"),
+        ((3,), "a metric must be a name or a function, not 3"),
+        ("accuracy", r"metrics must be a tuple, such as \('accuracy',\), not 'accuracy'"),
+    ],
+)
+def test_metrics_that_a_record_cannot_hold_are_refused(given, message):
+    with pytest.raises(UserError, match=message):
+        metrics.check(given)
+
+
+def test_a_partial_has_the_name_of_its_function():
+    metrics.check(("accuracy", functools.partial(top, k=2)))
+    assert metrics.name_of(functools.partial(functools.partial(top), k=2)) == "top"

@@ -11,6 +11,8 @@ import functools
 import io
 import re
 import textwrap
+import types
+import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +20,7 @@ from typing import Annotated, Any
 import tyro
 
 from nnjax import fields
+from nnjax.calls import function_name
 from nnjax.errors import UserError, nearest
 from nnjax.field_types import conform
 from nnjax.training.experiment import Experiment
@@ -148,20 +151,50 @@ def parse_with_tyro(target: Any, arguments: list[str], program: str, **settings:
 
 @functools.cache
 def _registry() -> tyro.constructors.ConstructorRegistry:
-    """Keeps fields that hold a function or a class, such as ``nn.relu``, out of the options.
+    """How tyro reads a field that holds, or may hold, a function or a class.
 
-    tyro would take some of them for objects whose attributes are options.
+    A field that may hold a plain value or a function, such as a loss, is read as a plain value; the
+    function of a config file stays unless an option gives another value. tyro leaves any other
+    field alone that holds a function or a class, such as ``flax.linen.relu``: it would take some of
+    them for objects with options of their own.
     """
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.struct_rule
     def keep_functions(info: Any) -> tyro.constructors.StructConstructorSpec | None:
         value = info.default
-        if not callable(value) or fields.is_options(value):
+        if not callable(value) or fields.is_options(value) or _plain_kinds(info.type):
             return None
         return tyro.constructors.StructConstructorSpec(instantiate=lambda: value, fields=())
 
+    @registry.primitive_rule
+    def read_plain(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
+        if not (kinds := _plain_kinds(info.type)):
+            return None
+        union: Any = typing.Union[kinds]  # noqa: UP007
+        kind = tyro.constructors.PrimitiveTypeInfo.make(union, set())
+        plain = registry.get_primitive_spec(kind)
+        if not isinstance(plain, tyro.constructors.PrimitiveConstructorSpec):
+            return None
+        return dataclasses.replace(
+            plain,
+            is_instance=lambda value: callable(value) or plain.is_instance(value),
+            str_from_instance=lambda value: (
+                [function_name(value)] if callable(value) else plain.str_from_instance(value)
+            ),
+        )
+
     return registry
+
+
+def _plain_kinds(kind: Any) -> tuple[Any, ...]:
+    """The other types of a union of plain types and functions; () for any other type."""
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return ()
+    kinds = typing.get_args(kind)
+    others = tuple(one for one in kinds if one is not Callable)
+    is_plain = len(others) < len(kinds) and not any(map(dataclasses.is_dataclass, others))
+    return others if is_plain else ()
 
 
 def _sentence(box: str, target: Any, default: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the training loop asks of a learner."""
+"""The functions that the training loop calls of a learner."""
 
 from typing import Protocol, runtime_checkable
 
@@ -13,9 +13,15 @@ from nnjax.metrics import Metrics
 class Learner(Protocol):
     """Three pure functions on one ``State``: a frozen dataclass of options that has them.
 
-    What else it may have: ``metrics``, the names of what it measures beside the loss, of which a
-    run may monitor one; ``larger_is_better``, those names of its own of which larger is better;
-    ``predict(state, inputs)``, for figures; ``model``, for the table of layers.
+    A learner may also have: ``metrics``, the names of its metrics beside the loss, one of which a
+    run may monitor; ``larger_is_better``, the names of those of its own metrics of which a larger
+    value is better; ``predict(state, inputs)``, for figures; ``model``, for the table of layers.
+
+    Example:
+      >>> from nnjax.learners import Learner, Supervised
+      >>> from nnjax.models import MLP
+      >>> isinstance(Supervised(MLP(features=(4,))), Learner)
+      True
     """
 
     def init(self, key: jax.Array, example: Batch) -> State:

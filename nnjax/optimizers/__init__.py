@@ -8,6 +8,7 @@ from nnjax.optimizers.algorithms import (
     Adam,
     Adamax,
     AdamW,
+    FromOptax,
     Lamb,
     Lion,
     Momentum,
@@ -17,7 +18,7 @@ from nnjax.optimizers.algorithms import (
     RMSprop,
 )
 from nnjax.optimizers.groups import Group
-from nnjax.optimizers.optimizer import Optimizer
+from nnjax.optimizers.optimizer import AnyOptimizer, Optimizer, build, evaluation_params
 
 __all__ = [
     "NAMES",
@@ -27,6 +28,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AnyOptimizer",
+    "FromOptax",
     "Group",
     "Lamb",
     "Lion",
@@ -36,4 +39,6 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "build",
+    "evaluation_params",
 ]

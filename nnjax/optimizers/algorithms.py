@@ -1,10 +1,12 @@
 """The optimizers, by the names used in the field.
 
-Formulas in terms of the gradient g; m and v are running averages, starting at 0. Defaults are the
-paper's unless said otherwise; where PyTorch and Keras differ, the docstring says whom we follow.
+Formulas are in terms of the gradient g; m and v are running averages that start at 0. Defaults are
+those of the paper unless the docstring names another source; where PyTorch and Keras differ, the
+docstring says which of them is followed.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import optax
 
@@ -16,15 +18,26 @@ from nnjax.traced import is_plain
 class SGD(Optimizer):
     """Gradient descent: d = g, or with momentum m <- momentum m + g, d = m.
 
-    Stochastic on batches, plain gradient descent on the full batch. Momentum as PyTorch's, the
-    learning rate outside; Keras has it inside, the same while the learning rate is constant.
+    Stochastic on batches, plain gradient descent on the full batch. As in PyTorch, the learning
+    rate multiplies m; in Keras it multiplies g inside m, which is the same as long as the learning
+    rate is constant.
 
     Attributes:
-      momentum: fraction of the last direction that is kept (Polyak 1964).
+      momentum: fraction of the last direction that is added (Polyak 1964).
       nesterov: d = g + momentum m instead (Nesterov 1983; Sutskever et al. 2013).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.optimizers import SGD, build
+      >>> optimizer = SGD(learning_rate=0.1, momentum=0.9)
+      >>> weights = {"w": jnp.ones(2)}
+      >>> update = build(optimizer, weights)
+      >>> step, _ = update.update({"w": jnp.array([0.0, 1.0])}, update.init(weights), weights)
+      >>> bool(step["w"][1] < 0)
+      True
     """
 
-    learning_rate: float = 0.01
+    learning_rate: float | Callable = 0.01
     momentum: float = 0.0
     nesterov: bool = False
 
@@ -37,14 +50,26 @@ class SGD(Optimizer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Momentum(SGD):
-    """Gradient descent with momentum 0.9."""
+    """Gradient descent with momentum 0.9.
+
+    Example:
+      >>> from nnjax.optimizers import Momentum
+      >>> Momentum(learning_rate=0.1).momentum
+      0.9
+    """
 
     momentum: float = 0.9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Nesterov(Momentum):
-    """Gradient descent with Nesterov's momentum 0.9."""
+    """Gradient descent with Nesterov's momentum 0.9.
+
+    Example:
+      >>> from nnjax.optimizers import Nesterov
+      >>> Nesterov(learning_rate=0.1).nesterov
+      True
+    """
 
     nesterov: bool = True
 
@@ -53,16 +78,21 @@ class Nesterov(Momentum):
 class RMSprop(Optimizer):
     """v <- decay v + (1 - decay) g^2, d = g / (sqrt(v) + epsilon) (Tieleman and Hinton 2012).
 
-    ``decay`` is the paper's and Keras's; PyTorch's is 0.99. ``epsilon`` stands outside the root, as
-    in PyTorch; Keras has it inside.
+    The default ``decay`` is that of the paper and of Keras; PyTorch's is 0.99. ``epsilon`` is added
+    outside the root, as in PyTorch; Keras adds it inside.
 
     Attributes:
-      decay: of the average of squares.
+      decay: decay of the average of squares.
       epsilon: keeps the quotient finite.
-      momentum: of d, as in SGD.
+      momentum: momentum of d, as in SGD.
+
+    Example:
+      >>> from nnjax.optimizers import RMSprop
+      >>> RMSprop(learning_rate=0.01, decay=0.99).decay
+      0.99
     """
 
-    learning_rate: float = 0.001
+    learning_rate: float | Callable = 0.001
     decay: float = 0.9
     epsilon: float = 1e-8
     momentum: float = 0.0
@@ -79,14 +109,19 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """v <- v + g^2, d = g / sqrt(v + epsilon) (Duchi et al. 2011).
 
-    As Keras has it; PyTorch starts v at 0 and has ``epsilon`` outside the root.
+    As in Keras; PyTorch starts v at 0 and adds ``epsilon`` outside the root.
 
     Attributes:
       initial_accumulator: v before the first update.
       epsilon: keeps the quotient finite.
+
+    Example:
+      >>> from nnjax.optimizers import Adagrad
+      >>> Adagrad(learning_rate=0.1).initial_accumulator
+      0.1
     """
 
-    learning_rate: float = 0.01
+    learning_rate: float | Callable = 0.01
     initial_accumulator: float = 0.1
     epsilon: float = 1e-7
 
@@ -102,11 +137,16 @@ class Adadelta(Optimizer):
     Defaults are PyTorch's; Keras's are a learning rate of 0.001, 0.95 and 1e-7.
 
     Attributes:
-      decay: of both averages of squares.
-      epsilon: added to both.
+      decay: decay of both averages of squares.
+      epsilon: added to both averages.
+
+    Example:
+      >>> from nnjax.optimizers import Adadelta
+      >>> Adadelta(decay=0.95).decay
+      0.95
     """
 
-    learning_rate: float = 1.0
+    learning_rate: float | Callable = 1.0
     decay: float = 0.9
     epsilon: float = 1e-6
 
@@ -120,16 +160,26 @@ class Adam(Optimizer):
     """d = m^ / (sqrt(v^) + epsilon) (Kingma and Ba 2015).
 
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, m^ = m / (1 - b1^t), v^ = v / (1 - b2^t).
-    ``epsilon`` is the paper's and PyTorch's; Keras adds 1e-7 to the root of v, uncorrected. With
-    ``weight_decay`` it is AdamW.
+    ``epsilon`` is used as in the paper and in PyTorch; Keras adds 1e-7 to the root of v before its
+    correction. With a ``weight_decay`` this is AdamW.
 
     Attributes:
       b1: decay of the average of gradients.
       b2: decay of the average of squares.
       epsilon: keeps the quotient finite.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.optimizers import Adam, build
+      >>> optimizer = Adam(learning_rate=0.01)
+      >>> weights = {"w": jnp.ones(2)}
+      >>> update = build(optimizer, weights)
+      >>> step, _ = update.update({"w": jnp.array([0.0, 1.0])}, update.init(weights), weights)
+      >>> bool(step["w"][1] < 0)
+      True
     """
 
-    learning_rate: float = 0.001
+    learning_rate: float | Callable = 0.001
     b1: float = 0.9
     b2: float = 0.999
     epsilon: float = 1e-8
@@ -141,7 +191,13 @@ class Adam(Optimizer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), PyTorch's default of 0.01."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), by default PyTorch's 0.01.
+
+    Example:
+      >>> from nnjax.optimizers import AdamW
+      >>> AdamW(learning_rate=0.01).weight_decay
+      0.01
+    """
 
     weight_decay: float = 0.01
 
@@ -150,7 +206,12 @@ class AdamW(Adam):
 class Nadam(Adam):
     """Adam with Nesterov's momentum (Dozat 2016), at a constant b1.
 
-    PyTorch and Keras raise b1 over the first updates instead.
+    PyTorch and Keras instead raise b1 over the first updates.
+
+    Example:
+      >>> from nnjax.optimizers import Nadam
+      >>> Nadam(learning_rate=0.01).b1
+      0.9
     """
 
     def direction(self) -> optax.GradientTransformation:
@@ -162,10 +223,15 @@ class Nadam(Adam):
 class Adamax(Adam):
     """d = m^ / u, u <- max(b2 u, |g| + epsilon): Adam in the infinity norm (Kingma and Ba 2015).
 
-    Learning rate and ``epsilon`` as PyTorch's.
+    Learning rate and ``epsilon`` are PyTorch's.
+
+    Example:
+      >>> from nnjax.optimizers import Adamax
+      >>> Adamax(learning_rate=0.01).b2
+      0.999
     """
 
-    learning_rate: float = 0.002
+    learning_rate: float | Callable = 0.002
 
     def direction(self) -> optax.GradientTransformation:
         """The first moment over the largest recent gradient."""
@@ -174,7 +240,13 @@ class Adamax(Adam):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RAdam(Adam):
-    """Adam without its denominator until the variance of that is tractable (Liu et al. 2020)."""
+    """Adam that leaves its denominator out until the variance of it is tractable (Liu et al. 2020).
+
+    Example:
+      >>> from nnjax.optimizers import RAdam
+      >>> RAdam(learning_rate=0.01).b1
+      0.9
+    """
 
     def direction(self) -> optax.GradientTransformation:
         """Adam's direction, rectified."""
@@ -183,9 +255,14 @@ class RAdam(Adam):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lamb(Adam):
-    """Adam's direction, per parameter array scaled to the norm of the weights (You et al. 2020).
+    """Adam's direction, each array scaled to the norm of its weights (You et al. 2020).
 
-    The weight decay is part of what is scaled.
+    The weight decay is added before the scaling.
+
+    Example:
+      >>> from nnjax.optimizers import Lamb
+      >>> Lamb(learning_rate=0.01).epsilon
+      1e-06
     """
 
     epsilon: float = 1e-6
@@ -199,20 +276,51 @@ class Lamb(Adam):
 class Lion(Optimizer):
     """d = sign(b1 m + (1 - b1) g), then m <- b2 m + (1 - b2) g (Chen et al. 2023).
 
-    Wants a learning rate three to ten times smaller than Adam's, and a larger weight decay.
+    It needs a learning rate three to ten times smaller than Adam's, and a larger weight decay.
 
     Attributes:
       b1: weight of m in the direction.
       b2: decay of m.
+
+    Example:
+      >>> from nnjax.optimizers import Lion
+      >>> Lion(learning_rate=0.001).b2
+      0.99
     """
 
-    learning_rate: float = 1e-4
+    learning_rate: float | Callable = 1e-4
     b1: float = 0.9
     b2: float = 0.99
 
     def direction(self) -> optax.GradientTransformation:
         """The sign of the momentum."""
         return optax.scale_by_lion(self.b1, self.b2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromOptax(Optimizer):
+    """An optimizer of Optax with the options of the optimizers here.
+
+    Its learning rate may be traced and swept, scheduled and scaled by groups of parameters.
+
+    Attributes:
+      factory: function of ``learning_rate`` that makes a transformation of Optax, such as
+        ``optax.adabelief`` or ``functools.partial(optax.adafactor, momentum=0.9)``; its update must
+        be proportional to the learning rate.
+
+    Example:
+      >>> import optax
+      >>> from nnjax.optimizers import FromOptax
+      >>> FromOptax(factory=optax.adabelief, learning_rate=0.01).learning_rate
+      0.01
+    """
+
+    factory: Callable = optax.sgd
+    learning_rate: float | Callable = 0.01
+
+    def direction(self) -> optax.GradientTransformation:
+        """Minus the update of the factory's transformation at a learning rate of 1."""
+        return optax.chain(self.factory(learning_rate=1.0), optax.scale(-1.0))
 
 
 NAMES: dict[str, type[Optimizer]] = {

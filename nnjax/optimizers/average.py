@@ -8,7 +8,7 @@ import optax
 
 
 class AverageState(NamedTuple):
-    """The average and what it weighs.
+    """The average, and the number of updates in it.
 
     Attributes:
       count: int32 (), updates averaged.
@@ -20,20 +20,22 @@ class AverageState(NamedTuple):
 
 
 def average_parameters(decay: float | jax.Array) -> optax.GradientTransformation:
-    """Averages the parameters that the updates lead to; the updates pass through unchanged.
+    """Returns a transformation that averages the parameters after each update.
 
-    a_t = sum_i decay^(t - i) w_i / sum_i decay^(t - i), i = 1 .. t: the initial w_0 has no weight
-    (the correction of Adam, Kingma and Ba 2015), and the first average is w_1 itself. To be last in
-    a chain, and to be given ``params``.
+    The updates pass through unchanged. a_t = sum_i decay^(t - i) w_i / sum_i decay^(t - i),
+    i = 1 .. t: the initial w_0 has no weight (the correction of Adam, Kingma and Ba 2015), so the
+    first average is w_1 itself. The transformation must be the last of a chain, and its ``update``
+    needs ``params``.
     """
 
     def init(params: Any) -> AverageState:
-        # Copies: state and parameters are donated together, and a buffer only once.
+        # Copies: state and parameters are donated together, and JAX donates a buffer only once.
         return AverageState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         count = state.count + 1
-        # One float32 decay above and below: of 0.9999 in double precision the ratio is not 1.
+        # The same float32 decay in numerator and denominator: with 0.9999 in double precision in
+        # one of them, the first weight would not be exactly 1.
         rounded = jnp.asarray(decay, jnp.float32)
         weight = (1 - rounded) / (1 - jnp.power(rounded, count.astype(jnp.float32)))
         moved = optax.apply_updates(params, updates)
@@ -44,10 +46,10 @@ def average_parameters(decay: float | jax.Array) -> optax.GradientTransformation
 
 
 def find_average(optimizer_state: Any) -> Any:
-    """The averaged parameters inside an optimizer state.
+    """Returns the averaged parameters inside an optimizer state.
 
     Raises:
-      ValueError: there are none.
+      ValueError: the state holds no average.
     """
 
     def is_average(node: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Parameter groups: options of the optimizer for some of the parameters, chosen by name."""
+"""Parameter groups: options of the optimizer for some of the parameters, selected by name."""
 
 import dataclasses
 import fnmatch
@@ -11,16 +11,23 @@ from nnjax.traced import check_number
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The parameters that a pattern matches, and what differs for them.
+    """The parameters that a pattern matches, and the options that differ for them.
 
     A parameter belongs to the first group that matches its name.
 
     Attributes:
-      pattern: of names such as "hidden1/kernel"; * stands for anything, slashes too: "*/bias".
+      pattern: matches names such as "hidden1/kernel"; * stands for any text, slashes included, as
+        in "*/bias".
       learning_rate_scale: factor on the learning rate.
-      weight_decay: instead of the optimizer's, for every parameter of the group, biases too; None
-        leaves the optimizer's.
+      weight_decay: replaces the optimizer's, for every parameter of the group, biases included;
+        None leaves the optimizer's.
       frozen: whether the parameters stay as they are, without moments and outside ``clip_norm``.
+
+    Example:
+      >>> from nnjax.optimizers import Adam, Group
+      >>> frozen_encoder = (Group("encoder/*", frozen=True), Group("*"))
+      >>> Adam(groups=frozen_encoder).groups[0].pattern
+      'encoder/*'
     """
 
     pattern: str
@@ -34,11 +41,11 @@ class Group:
 
 
 def assign(params: Any, groups: tuple[Group, ...]) -> dict[str, Group]:
-    """The group of each parameter, by the parameter's name.
+    """Returns the group of each parameter, by the parameter's name.
 
     Args:
-      params: the parameters, arrays or anything in their place; only names matter.
-      groups: in order of precedence. None at all is one group of everything.
+      params: the parameters, arrays or any other leaves; only names matter.
+      groups: in order of precedence; an empty tuple is one group of all parameters.
 
     Raises:
       UserError: a parameter is in no group, or a group has no parameter.

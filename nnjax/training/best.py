@@ -33,7 +33,7 @@ class Monitor:
 
 
 def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
-    """Reads the ``monitor`` option, such as "validation accuracy"; None where nothing decides.
+    """Returns the metric that the ``monitor`` option names; None if no metric decides.
 
     Raises:
       UserError: the data has no such split, or the learner does not measure such a metric.
@@ -42,7 +42,7 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
     if name == "none" or (name == "auto" and not data.size("validation")):
         return None
     if name == "auto":
-        # Of the next word several are right, so the likelihood says more than the accuracy.
+        # Several next words may be right, so for texts the likelihood says more than the accuracy.
         classifies = data.classes is not None and "accuracy" in measured
         return Monitor("validation", "accuracy" if classifies else "loss", classifies)
     split, _, metric = name.partition(" ")
@@ -56,18 +56,18 @@ def make_monitor(name: str, learner: Any, data: Known) -> Monitor | None:
     if not known and getattr(learner, "larger_is_better", None) is None:
         raise UserError(
             f"nothing says whether a larger {metric} is better; give {type(learner).__name__} a "
-            f"field larger_is_better, the names of the metrics of which it is: ('{metric}',) or ()"
+            f"larger_is_better of ('{metric}',) if it is, else of ()"
         )
     return Monitor(split, metric, metric in growing(learner))
 
 
 def growing(learner: Any) -> tuple[str, ...]:
-    """The names of the metrics of which larger is better; a learner's own where it says so."""
+    """Returns the names of the metrics of which larger is better, a learner's own included."""
     return (*OF_CLASSES, *(getattr(learner, "larger_is_better", None) or ()))
 
 
 def check_patience(patience: int | None, monitor: Monitor | None) -> None:
-    """Refuses early stopping where nothing says when it is time.
+    """Refuses early stopping without a metric that decides.
 
     Raises:
       UserError: there is a patience and no monitored metric.
@@ -81,12 +81,12 @@ def check_patience(patience: int | None, monitor: Monitor | None) -> None:
 
 @dataclass
 class Standing:
-    """How the monitored metric has fared so far; saved with every checkpoint.
+    """The best value of the monitored metric so far; saved with every checkpoint.
 
     Attributes:
-      best: the best value, None before the first evaluation.
-      best_step: the step it was measured at.
-      since: evaluations since then.
+      best: the best value; None before the first evaluation.
+      best_step: the step at which it was measured.
+      since: number of evaluations since then.
     """
 
     best: float | None = None
@@ -94,7 +94,7 @@ class Standing:
     since: int = 0
 
     def observe(self, monitor: Monitor, value: float, step: int) -> bool:
-        """Takes in an evaluation; returns whether it is the best so far."""
+        """Records an evaluation and returns whether it is the best so far."""
         if monitor.improves(value, self.best):
             self.best, self.best_step, self.since = value, step, 0
             return True

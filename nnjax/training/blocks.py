@@ -1,7 +1,7 @@
 """Blocks: the training examples in the order of the updates, up to a thousand batches at a time.
 
-Each kind has ``get(block)``, the arrays of a block on the devices, and ``take(data, row)``, which
-makes one batch of them inside the compiled update.
+Each kind of blocks has ``get(block)``, which returns the arrays of a block on the devices, and
+``take(data, row)``, which makes one batch of them inside the compiled update.
 """
 
 from collections.abc import Callable
@@ -21,46 +21,47 @@ from nnjax.training.options import Training
 from nnjax.training.updates import NEVER
 
 UPDATES = 1000
-"""Updates in a block: many, since no call of the compiled loop goes beyond a block."""
+"""Updates in a block: many, since each block needs a call of the compiled loop."""
 
 MOST_BYTES = 2**24
-"""Of a block whose examples are copied; the system would clear fresh pages for each larger one."""
+"""The most memory of a block whose examples are copied: for a larger one the operating system
+allocates and clears new pages every time."""
 
 ALIGNMENT = 64
-"""Bytes: of an array on the host that JAX can use on a CPU without a copy."""
+"""Bytes: JAX on a CPU uses a host array without a copy if its address is a multiple of this."""
 
 
 class Blocks(Protocol):
     """The training examples in the order of the updates.
 
     Attributes:
-      updates: how many there are in a block.
+      updates: number of updates in a block.
     """
 
     updates: int
 
     def get(self, block: int) -> Any:
-        """The arrays of a block, on the devices."""
+        """Returns the arrays of a block, on the devices."""
         ...
 
     def take(self, data: Any, row: jax.Array) -> Batch:
-        """One batch of a block, ``row`` counted within it; pure."""
+        """Returns one batch of a block, ``row`` counted within the block; pure."""
         ...
 
     def close(self) -> None:
-        """Ends the thread that works ahead."""
+        """Ends the thread that prepares the next block."""
         ...
 
 
 def make_blocks(data: Dataset, training: Training, mesh: Mesh) -> Blocks:
-    """The kind of blocks that suits the batch size and the devices."""
+    """Returns the kind of blocks for the batch size and the devices."""
     if training.batch_size == 0:
         return Whole(data, mesh)
     return (Copied if devices.is_one_cpu(mesh) else Gathered)(data, training, mesh)
 
 
 class Whole:
-    """Full-batch training: every update takes every example, in the order of the data."""
+    """Full-batch training: every update takes all examples, in the order of the data."""
 
     updates = NEVER
 
@@ -83,10 +84,10 @@ class Whole:
 
 
 class Gathered:
-    """The examples lie on the device as they are stored, and each update gathers its own.
+    """The devices hold all examples as they are stored, and each update gathers its own.
 
-    Of several processes, too, each reads all of them: a shuffled batch has examples from
-    everywhere, and what fits in one memory fits in each.
+    Of several processes, too, each holds all examples: a shuffled batch takes examples from any
+    place, and data that fit in the memory of one process fit in that of each.
     """
 
     def __init__(self, data: Dataset, training: Training, mesh: Mesh):
@@ -97,10 +98,10 @@ class Gathered:
         self._examples = devices.put(_arrays(data), self._everywhere)
         self._data = data
         self._rows = Rows(data, training, mesh.size)
-        self._ahead = _Ahead(self._draw)
+        self._prefetch = _Prefetch(self._draw)
 
     def get(self, block: int) -> Any:
-        return {"examples": self._examples, "rows": self._ahead(block)}
+        return {"examples": self._examples, "rows": self._prefetch(block)}
 
     def take(self, data: Any, row: jax.Array) -> Batch:
         index = data["rows"][row]
@@ -109,7 +110,7 @@ class Gathered:
         return order.take(self._data, data["examples"], index, ragged=self._rows.ragged)
 
     def close(self) -> None:
-        self._ahead.close()
+        self._prefetch.close()
 
     def _draw(self, block: int) -> jax.Array:
         rows = self._rows(block * self.updates, self.updates)
@@ -117,10 +118,10 @@ class Gathered:
 
 
 class Copied:
-    """A thread copies the examples of a block side by side while the last block trains.
+    """A thread copies the examples of the next block in order while this block trains.
 
-    For one CPU device: an update there waits for memory longer to gather its examples than to read
-    them in order, and the thread can wait on a core that an update of a small model leaves idle.
+    For one CPU device: there an update waits longer for memory to gather its examples than to read
+    them in order, and the thread can use a core that the update of a small model leaves idle.
     """
 
     def __init__(self, data: Dataset, training: Training, mesh: Mesh):
@@ -130,16 +131,16 @@ class Copied:
         self._rows = Rows(data, training, 1)
         a_batch = self._rows.width * parameters.size_in_bytes(dict(data.stored))
         self.updates = max(1, min(UPDATES, MOST_BYTES // a_batch))
-        self._ahead = _Ahead(self._copy)
+        self._prefetch = _Prefetch(self._copy)
 
     def get(self, block: int) -> Any:
-        return self._ahead(block)
+        return self._prefetch(block)
 
     def take(self, data: Any, row: jax.Array) -> Batch:
         return jax.tree.map(lambda array: array[row], data)
 
     def close(self) -> None:
-        self._ahead.close()
+        self._prefetch.close()
 
     def _copy(self, block: int) -> Any:
         rows = self._rows(block * self.updates, self.updates)
@@ -150,7 +151,7 @@ class Copied:
 
 
 def _aligned(array: Any, rows: tuple[int, ...]) -> np.ndarray:
-    """A copy that JAX takes as it is; at another address, a thread that trains would copy it."""
+    """A copy at an aligned address, which JAX uses without copying it in the training thread."""
     array = np.asarray(array)
     memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
@@ -160,7 +161,7 @@ def _aligned(array: Any, rows: tuple[int, ...]) -> np.ndarray:
 
 
 def _check_lanes(lanes: int | None, mesh: Mesh) -> None:
-    """Refuses padded batches of lanes: a model carries on the state of each row."""
+    """Refuses lanes that would be padded: a model carries a state from row to row."""
     if lanes is not None and lanes % mesh.size:
         raise UserError(
             f"{lanes} lanes cannot be spread over {mesh.size} devices; make lanes and batch_size a "
@@ -172,8 +173,8 @@ class Rows:
     """The batches of all epochs, one after another, as rows of indices.
 
     Attributes:
-      width: places in a row, a multiple of the number of devices.
-      ragged: whether a row may have places that no example fills.
+      width: places of a row, a multiple of the number of devices.
+      ragged: whether a row may have places without an example.
     """
 
     def __init__(self, data: Dataset, training: Training, multiple: int):
@@ -187,7 +188,7 @@ class Rows:
         self._drawn: tuple[int, np.ndarray] | None = None
 
     def __call__(self, first: int, count: int) -> np.ndarray:
-        """Rows ``first`` to ``first + count - 1``: int32 (count, width), as ``order.batches``."""
+        """Returns rows ``first`` to ``first + count - 1``, int32 (count, width)."""
         rows = np.empty((count, self.width), np.int32)
         filled = 0
         while filled < count:
@@ -209,8 +210,8 @@ class Rows:
         return self._drawn[1]
 
 
-class _Ahead:
-    """Makes things by number in a thread, the next one while the last is in use."""
+class _Prefetch:
+    """Makes numbered blocks in a thread: the next one while the last is in use."""
 
     def __init__(self, make: Callable[[int], Any]):
         self._make = make

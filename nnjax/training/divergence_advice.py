@@ -1,4 +1,4 @@
-"""What to do about a loss that is no number."""
+"""Advice for a loss that became NaN or infinite."""
 
 from typing import Any
 
@@ -12,11 +12,16 @@ from nnjax.errors import UserError
 
 
 def remedy(learner: Any, data: Dataset | Stream) -> str:
-    """Names the first number of the training data that is not finite, else what else may help."""
-    for path, array in jax.tree.leaves_with_path(_training_arrays(data)):
+    """Returns advice: the first number of the training data that is not finite, else a setting."""
+    arrays = _training_arrays(data)
+    counts = np.asarray(arrays.pop("mask", 1)) > 0
+    for path, array in jax.tree.leaves_with_path(arrays):
         if array.dtype.kind == "f":
+            # What the mask leaves out cannot be the cause.
+            numbers = np.array(array)
+            numbers[np.broadcast_to(~counts, len(numbers))] = 0
             try:
-                convert(np.asarray(array), np.float32, f"'{path_name(path)}' of split 'train'")
+                convert(numbers, np.float32, f"'{path_name(path)}' of split 'train'")
             except UserError as error:
                 return str(error)
     if hasattr(learner, "optimizer"):

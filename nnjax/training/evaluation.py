@@ -18,38 +18,39 @@ from nnjax.distributed.process_rows import ShareReader
 from nnjax.learners.state import State
 
 BATCH = 500
-"""Examples evaluated at once: large enough for full speed, small enough for any memory."""
+"""Examples in a batch: large enough for full speed, small enough for the memory of any device."""
 
 MOST_OUTPUTS = 2**25
-"""Outputs at once, 128 MB of them: there is one for every word at every place of a text."""
+"""The largest number of outputs of a batch, 128 MB: a language model has one for every word of the
+vocabulary at every place of a text."""
 
 
 def batch_size(data: Dataset | Stream, most: int = BATCH) -> int:
-    """How many examples to evaluate at once, at ``most``."""
+    """Returns how many examples to evaluate at once, at most ``most``."""
     places = math.prod(data.stored["targets"].shape)
     most = most if isinstance(data, Dataset) else STREAM_BATCH
     return max(1, min(most, MOST_OUTPUTS // (data.outputs * max(places, 1))))
 
 
 CACHED_FLOPS = 640e6
-"""Floating-point operations of a forward pass on a CPU: what more of them compute at once goes
-through its caches to memory and back."""
+"""The largest number of floating-point operations of a forward pass on a CPU: the activations of a
+larger batch do not fit into its caches."""
 
-LEAST, MOST = 32, 256
-"""Examples at once on a CPU, however many or few operations they take: a multiple of the first,
-since odd sizes do not fill the vector registers."""
+CPU_MULTIPLE, CPU_MOST = 32, 256
+"""A batch on a CPU is a multiple of the first, to fill the vector registers, up to the second."""
 
 MOST_BYTES = 2**28
-"""Of the batches that one call measures, and of a split that stays on the devices for the next."""
+"""The most memory of the batches that one call measures, and of a split that stays on the devices
+between evaluations."""
 
 MOST_THREADS = 8
-"""That measure side by side on a CPU: a loop of small operations leaves all cores but one idle."""
+"""Threads that measure in parallel on a CPU: a loop of small operations occupies only one core."""
 
 
 class Evaluator:
-    """Measures splits of a data set with a learner's ``evaluate``.
+    """Measures splits of data with a learner's ``evaluate``.
 
-    Data in memory are measured in a compiled loop over many batches, a stream batch by batch.
+    Data in memory are measured by a compiled loop over many batches, a stream batch by batch.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class Evaluator:
         self._data = data
         self._learner = learner
         self._mesh = mesh
-        self._most: int | None = None
+        self._largest_batch: int | None = None
         self._zero: metrics.Metrics | None = None
-        self._kept: dict[str, list[tuple[Batch, int]]] = {}
+        self._on_device: dict[str, list[tuple[Batch, int]]] = {}
         measure = _measurement(learner, data)
         self._measure = jax.jit(measure)
         self._measure_rows = jax.jit(_over_rows(measure))
@@ -79,16 +80,16 @@ class Evaluator:
         self._pool = ThreadPoolExecutor(self._threads, "evaluate")
 
     def __call__(self, state: State, split: str) -> dict[str, float]:
-        """The metrics of a split, as numbers by name."""
+        """Returns the metrics of a split, as numbers by name."""
         return metrics.values(self.totals(state, split))
 
     def totals(self, state: Any, split: str) -> metrics.Metrics:
-        """The metrics of a split, as sums on the device."""
+        """Returns the metrics of a split, as sums on the device."""
         size = self._size(state, split)
         total = self._nothing(state)
         if isinstance(self._data, Dataset):
             for stack, count in self._stacks(self._data, split, size):
-                total = self._sum(total, self._measured(state, stack, count))
+                total = self._sum(total, self._measure_stack(state, stack, count))
         else:
             read = self._data.batches
             batches = ShareReader(read, split, size, rows=size, mesh=self._mesh)
@@ -96,7 +97,7 @@ class Evaluator:
                 total = self._measure(state, batch, total)
         return total
 
-    def _measured(self, state: Any, stack: Batch, count: int) -> metrics.Metrics:
+    def _measure_stack(self, state: Any, stack: Batch, count: int) -> metrics.Metrics:
         """The metrics of each of the first ``count`` batches of a stack, by row."""
         program = self._program(state, stack)
         parts = min(self._threads, count)
@@ -105,40 +106,40 @@ class Evaluator:
             return program(*bounds)
 
         def measure(*bounds: np.int32) -> metrics.Metrics:
-            # A call returns before the loop has ended.
+            # Without this the call would return before the loop has ended, and free the thread.
             return jax.block_until_ready(program(*bounds))
 
         found = self._pool.map(measure, bounds, bounds[1:])
-        # On the host, where what is compiled next sums alike for any number of threads.
+        # Added on the host, so that the next compiled sum is the same for any number of threads.
         return jax.tree.map(lambda *parts: sum(map(np.asarray, parts)), *found)
 
     def _program(self, state: Any, stack: Batch) -> Callable[[np.int32, np.int32], metrics.Metrics]:
         """``(first, end) -> rows``: the loop over those batches of a stack."""
         nothing = self._nothing(state)
-        # A compiled program takes arrays of exactly the shapes and types it was compiled for, and
-        # splits may differ in both: texts in their length, targets and masks in their type.
+        # A compiled program takes arrays of exactly the shapes and dtypes it was compiled for, and
+        # splits may differ in both: texts in length, targets and masks in dtype.
         kind = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(stack))
         if kind not in self._programs:
-            # In this thread, as options of JAX that a `with` statement sets hold in it alone.
-            nowhere = np.int32(0)
-            lowered = self._measure_rows.lower(state, stack, nowhere, nowhere, nothing)
+            # Compiled in this thread: options of JAX that a `with` statement sets hold in it alone.
+            bound = np.int32(0)
+            lowered = self._measure_rows.lower(state, stack, bound, bound, nothing)
             self._programs[kind] = lowered.compile()
         program = self._programs[kind]
         return lambda first, end: program(state, stack, first, end, nothing)
 
     def _at_once(self, state: State) -> int:
-        """How many examples to measure at once, at most; found at the first call."""
-        if self._most is None:
+        """The largest number of examples of a batch; computed at the first call."""
+        if self._largest_batch is None:
             most = BATCH
             if self._mesh.devices.flat[0].platform == "cpu":
                 each = flops.count(self._learner.evaluate, state, self._data.example())
-                cached = int(CACHED_FLOPS / max(each, 1)) // LEAST * LEAST
-                most = min(max(cached, LEAST), MOST)
-            self._most = batch_size(self._data, most)
-        return self._most
+                cached = int(CACHED_FLOPS / max(each, 1)) // CPU_MULTIPLE * CPU_MULTIPLE
+                most = min(max(cached, CPU_MULTIPLE), CPU_MOST)
+            self._largest_batch = batch_size(self._data, most)
+        return self._largest_batch
 
     def _size(self, state: State, split: str) -> int:
-        """Examples of a batch, a multiple of the devices."""
+        """The number of examples of a batch, a multiple of the number of devices."""
         most = min(self._at_once(state), self._data.size(split))
         return -(-most // self._mesh.size) * self._mesh.size
 
@@ -151,19 +152,21 @@ class Evaluator:
         return self._zero
 
     def _stacks(self, data: Dataset, split: str, size: int) -> Iterable[tuple[Batch, int]]:
-        """Batches with a ``mask``, one upon another, and how many of each stack are any."""
-        if split in self._kept:
-            return self._kept[split]
-        stacks = self._stacked(data, split, size)
-        # The training split is measured once, at the end.
+        """Stacks of batches with a ``mask``, and the number of batches that each stack holds."""
+        if split in self._on_device:
+            return self._on_device[split]
+        stacks = self._make_stacks(data, split, size)
+        # The training split is measured only once, at the end.
         if split == "train" or data.size(split) * _bytes_of_one(data) > MOST_BYTES:
             return stacks
-        return self._kept.setdefault(split, list(stacks))
+        return self._on_device.setdefault(split, list(stacks))
 
-    def _stacked(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, int]]:
+    def _make_stacks(self, data: Dataset, split: str, size: int) -> Iterator[tuple[Batch, int]]:
         batches = itertools.islice(data.batches(split, size), self._most_batches)
         own = devices.own_rows(size, self._mesh)
-        height = min(_height(data, size), self._most_batches or _height(data, size))
+        height = _height(data, size)
+        if self._most_batches is not None:
+            height = min(height, self._most_batches)
         while found := list(itertools.islice(batches, height)):
             count = len(found)
             found += [found[0]] * (height - len(found))
@@ -172,7 +175,7 @@ class Evaluator:
 
 
 def _height(data: Dataset, size: int) -> int:
-    """Batches of a stack: no split needs another program, and none much more memory."""
+    """The number of batches of a stack, such that all splits share a program of limited memory."""
     fewest = min(-(-data.size(name) // size) for name in data.splits)
     return max(1, min(fewest, MOST_BYTES // (size * _bytes_of_one(data))))
 
@@ -182,7 +185,7 @@ def _bytes_of_one(data: Dataset) -> int:
 
 
 def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
-    """``(state, batch, total) -> total`` with the metrics of the batch added."""
+    """Returns ``(state, batch, total) -> total``, which adds the metrics of the batch."""
 
     def measure(state: State, batch: Batch, total: metrics.Metrics) -> metrics.Metrics:
         return metrics.add(total, learner.evaluate(state, data.prepare(batch)))
@@ -191,9 +194,9 @@ def _measurement(learner: Any, data: Dataset | Stream) -> Callable:
 
 
 def _over_rows(measure: Callable) -> Callable:
-    """``(state, stack, first, end, nothing) -> rows``, the metrics of each batch of a stack.
+    """Returns ``(state, stack, first, end, nothing) -> rows``, the metrics of each batch.
 
-    Those before ``first`` and from ``end`` on are nothing.
+    The rows before ``first`` and from ``end`` on are ``nothing``.
     """
 
     def measure_rows(

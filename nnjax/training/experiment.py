@@ -1,16 +1,17 @@
-"""An experiment: data, learner and training options; what a config file holds."""
+"""An experiment: data, learner and training options, the content of a config file."""
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import jax
 import tyro
 
+from nnjax import losses
 from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Known, Source, Stream
 from nnjax.data.text.windows import check_lanes
 from nnjax.errors import UserError
-from nnjax.learners import FullBatch, Learner
+from nnjax.learners import FullBatch, Learner, Supervised
 from nnjax.metrics import OF_CLASSES
 from nnjax.models import SingleNeuron
 from nnjax.optimizers import Optimizer
@@ -22,10 +23,22 @@ class Experiment:
     """Everything that decides a run, as one value.
 
     Attributes:
-      data: where the data comes from.
+      data: where the data come from.
       learner: the model, the loss and the optimizer, as ``Supervised`` or ``FullBatch`` has them.
-      training: how long and how to train.
+      training: the options of the training loop.
       script: the experiment script of ``experiments/`` that runs it.
+
+    Raises:
+      UserError: a part is something else.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> from nnjax.training import Experiment, Training
+      >>> learner = Supervised(MLP(features=(4,)))
+      >>> Experiment(data=Circles(), learner=learner, training=Training(epochs=3)).script
+      'classification'
     """
 
     data: Source
@@ -45,11 +58,17 @@ class Experiment:
 
 
 def _check_methods(name: str, value: Any, methods: tuple[str, ...], wanted: str) -> None:
-    """Refuses, in the place of a source or learner, what lacks its methods, and a mere class."""
+    """Refuses a source or learner without its methods, and a class in place of an instance."""
     if isinstance(value, type):
         raise UserError(f"{name} must be {wanted}, not the class {value.__name__}: call it")
     if missing := _missing(value, methods):
-        raise UserError(f"{name} must be {wanted}; {value!r} has no method {missing[0]}")
+        raise UserError(f"{name} must be {wanted}; {_shown(value)} has no method {missing[0]}")
+
+
+def _shown(value: Any) -> str:
+    """A value as messages show it; of a long one, such as a data set, only the type."""
+    shown = repr(value)
+    return shown if len(shown) < 80 else f"a {type(value).__name__}"
 
 
 def _missing(value: Any, methods: tuple[str, ...]) -> list[str]:
@@ -57,7 +76,7 @@ def _missing(value: Any, methods: tuple[str, ...]) -> list[str]:
 
 
 def check_data(data: Any) -> None:
-    """Refuses what is no data: where a source's ``load`` forgets to return it, say.
+    """Refuses anything but data, such as the None of a ``load`` that forgets to return its data.
 
     Raises:
       UserError: it is no data set, no stream, and no specification of one.
@@ -68,8 +87,26 @@ def check_data(data: Any) -> None:
         )
 
 
+def check_arguments(learner: Any, data: Any, training: Any) -> None:
+    """Refuses arguments of ``fit`` that are of another kind, such as a dict of options.
+
+    Raises:
+      UserError: names the argument, what it must be, and what it is.
+    """
+    _check_methods(
+        "learner", learner, ("init", "step", "evaluate"), "a learner, such as Supervised(model)"
+    )
+    if callable(getattr(data, "load", None)):
+        raise UserError(
+            f"the data is a source, {type(data).__name__}; give fit what its load() returns"
+        )
+    check_data(data)
+    if not isinstance(training, Training):
+        raise UserError(f"training must be options, such as Training(epochs=3), not {training!r}")
+
+
 def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
-    """Fills in what a learner takes from the data: numbers of outputs and words, the schedule.
+    """Returns the learner with what the data determine: numbers of outputs and words, the schedule.
 
     Args:
       learner: a learner; ``model.outputs``, ``model.vocabulary``, ``model.target_vocabulary`` and
@@ -78,11 +115,13 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
       training: gives the length of the run.
 
     Raises:
-      UserError: the learner measures an accuracy and the data has no classes, its model has fewer
-        outputs than the data has classes, or it wants the same examples at every step and would not
-        get them.
+      UserError: the data has no targets, the learner measures an accuracy and the data has no
+        classes, its model has fewer or more outputs than the data has classes, or it needs the same
+        examples at every step and would not get them.
     """
     check_data(data)
+    if isinstance(learner, Supervised | FullBatch):
+        _check_targets(data)
     examples = data.size("train")
     _check_metrics(getattr(learner, "metrics", ()), data)
     if isinstance(learner, FullBatch):
@@ -101,7 +140,7 @@ def fit_to_data(learner: Any, data: Known, training: Training) -> Any:
 
 
 def _fit_model(model: Any, data: Known) -> Any:
-    """Fills in the fields of a model that are None and that the data determines."""
+    """The model, with values for fields that are None and that the data determine."""
     found = {"outputs": data.outputs}
     for name in ("vocabulary", "target_vocabulary"):
         if (vocabulary := getattr(data, name, None)) is not None:
@@ -110,8 +149,17 @@ def _fit_model(model: Any, data: Known) -> Any:
     return dataclasses.replace(model, **missing) if missing else model
 
 
+def _check_targets(data: Known) -> None:
+    """Refuses data without labels, as a stream of one's own may be."""
+    if missing := [name for name in ("inputs", "targets") if name not in data.stored]:
+        raise UserError(
+            f"the examples of the data hold {', '.join(data.stored)} but no {missing[0]}; "
+            "supervised learning needs inputs and targets of each example"
+        )
+
+
 def _check_metrics(names: tuple[str, ...], data: Known) -> None:
-    """Refuses the accuracy of a regression: near 0 always, it would decide which state is best."""
+    """Refuses the accuracy of a regression: always near 0, it could decide which state is best."""
     needless = [name for name in names if name in OF_CLASSES]
     if needless and data.classes is None and getattr(data, "target_vocabulary", None) is None:
         raise UserError(
@@ -121,7 +169,7 @@ def _check_metrics(names: tuple[str, ...], data: Known) -> None:
 
 
 def _outputs(learner: Any, model: Any, data: Known) -> int | None:
-    """How many outputs a model has; where it does not say, its shapes do."""
+    """The number of outputs of a model: its field, else the shape of what it returns."""
     if isinstance(model, SingleNeuron):
         return 1
     if model is None or hasattr(model, "outputs") or not hasattr(learner, "outputs"):
@@ -136,8 +184,12 @@ def _outputs(learner: Any, model: Any, data: Known) -> int | None:
 
 
 def _check_outputs(learner: Any, model: Any, data: Known) -> None:
-    """Refuses too few outputs: one tells two classes apart, but a softmax of one is always 1."""
-    outputs, loss = _outputs(learner, model, data), getattr(learner, "loss", None)
+    """Refuses too few and too many outputs.
+
+    One output tells two classes apart, but a softmax of one is always 1. A prediction of a class
+    that the data does not have could not be counted or named.
+    """
+    outputs, loss = _outputs(learner, model, data), _loss_name(learner)
     if outputs is None:
         return
     if data.classes is not None and len(data.classes) == 1:
@@ -149,6 +201,18 @@ def _check_outputs(learner: Any, model: Any, data: Known) -> None:
             f"{type(model).__name__} with {outputs} output{'s' * (outputs != 1)} cannot tell "
             f"{len(data.classes)} classes apart; take a model with an output for each"
         )
+    if data.classes is not None and outputs > len(data.classes):
+        raise UserError(
+            f"{type(model).__name__} with {outputs} outputs would predict classes that the data, "
+            f"with {len(data.classes)}, does not have; set its outputs to {len(data.classes)}, or "
+            "leave them out"
+        )
+    words = None if data.classes else getattr(data, "target_vocabulary", None)
+    if words is not None and outputs != len(words):
+        raise UserError(
+            f"{type(model).__name__} with {outputs} output{'s' * (outputs != 1)} does not fit the "
+            f"{len(words)} words of the data; set its outputs to {len(words)}, or leave them out"
+        )
     if outputs == 1 and loss == "categorical_cross_entropy":
         other = "mean_squared_error" if data.classes is None else "binary_cross_entropy"
         raise UserError(
@@ -156,8 +220,15 @@ def _check_outputs(learner: Any, model: Any, data: Known) -> None:
         )
 
 
+def _loss_name(learner: Any) -> str | None:
+    """The name of the loss of a learner, if it has one whose name is known."""
+    loss = getattr(learner, "loss", None)
+    is_loss = isinstance(loss, str) or callable(loss)
+    return losses.known_name(cast(Any, loss)) if is_loss else None
+
+
 def _check_full_batch(data: Known, training: Training) -> None:
-    """Refuses what would make the objective of a solver another function at every step."""
+    """Refuses options that would make the objective of a solver change from step to step."""
     if training.batch(data.size("train")) != data.size("train"):
         raise UserError(
             f"FullBatch takes every example at once, not batches of {training.batch_size}; set "

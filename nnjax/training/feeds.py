@@ -1,4 +1,4 @@
-"""Feeds: how training batches reach the updates, from memory or from a stream."""
+"""Feeds: they run updates on training batches, from memory or from a stream."""
 
 import time
 from collections.abc import Callable
@@ -24,30 +24,30 @@ class Feed(Protocol):
     steps_per_epoch: int
 
     def compile(self, carry: Carry) -> float:
-        """Compiles the updates and returns the seconds it took."""
+        """Compiles the updates and returns the seconds that took."""
         ...
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
-        """Runs the updates ``step`` to ``step + count - 1``."""
+        """Runs the updates ``step`` to ``step + count - 1`` and returns the carry after them."""
         ...
 
     def position(self) -> dict[str, Any]:
-        """What a checkpoint must hold, beside the step, to go on with the next batch."""
+        """Returns what a checkpoint needs beside the step to continue with the next batch."""
         ...
 
     def seek(self, position: dict[str, Any]) -> None:
-        """Goes to a position that :meth:`position` gave."""
+        """Continues from a position that :meth:`position` returned."""
         ...
 
     def close(self) -> None:
-        """Ends the threads that read or draw ahead."""
+        """Ends the threads that prepare batches in advance."""
         ...
 
 
 class ArrayFeed:
-    """Batches of a training split in memory, a block of them at a time.
+    """Runs updates on a training split in memory, a block of batches at a time.
 
-    The position is the step alone: the order of an epoch is a function of (seed, epoch).
+    The position is the step alone, since the order of an epoch is a function of (seed, epoch).
     """
 
     def __init__(self, learner: Any, data: Dataset, training: Training, mesh: Mesh):
@@ -62,8 +62,8 @@ class ArrayFeed:
     def compile(self, carry: Carry) -> float:
         began = time.perf_counter()
         data = self._get(0)
-        nowhere = np.int32(0)
-        self._program = self._program.lower(carry, data, nowhere, nowhere).compile()
+        bound = np.int32(0)
+        self._program = self._program.lower(carry, data, bound, bound).compile()
         return time.perf_counter() - began
 
     def run(self, carry: Carry, step: int, count: int) -> Carry:
@@ -91,15 +91,15 @@ class ArrayFeed:
 
 
 class StreamFeed:
-    """Batches from a stream, the next one read and sent to the device while this one trains."""
+    """Runs updates on a stream; a thread reads the next batch during the update on this one."""
 
     def __init__(self, learner: Any, data: Stream, training: Training, mesh: Mesh):
         examples = data.size("train")
         self._seed = training.seed if training.data_seed is None else training.data_seed
         self.steps_per_epoch = training.steps_per_epoch(examples)
         batch = training.batch(examples)
-        # Rows are padded to a multiple of the devices; the examples in a batch do not depend on it,
-        # so that a run can go on with another number of devices.
+        # Batches are padded to a multiple of the number of devices. Their examples do not depend on
+        # that number, so a run can be resumed on another number of devices.
         rows = -(-batch // mesh.size) * mesh.size
         self._batches = ShareReader(data.train_batches, batch, self._seed, rows=rows, mesh=mesh)
         everywhere = devices.replicated(mesh)
@@ -125,14 +125,14 @@ class StreamFeed:
         return carry
 
     def _program(self, carry: Carry, batch: Batch) -> Callable[[Carry, Batch], Carry]:
-        """The update compiled for batches of this shape: of sequences there are several."""
+        """The update compiled for batches of this shape; sequences come in several lengths."""
         shapes = tuple(array.shape for array in jax.tree.leaves(batch))
         if shapes not in self._programs:
             self._programs[shapes] = self._update.lower(carry, batch).compile()
         return self._programs[shapes]
 
     def position(self) -> dict[str, Any]:
-        """The position after the last batch that was *trained on*, not the last one read."""
+        """Returns the position after the last batch *trained on*, not after the last one read."""
         return self._position
 
     def seek(self, position: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ class StreamFeed:
         self._reader.shutdown(cancel_futures=True)
 
     def _ahead(self):
-        """The batch being read."""
+        """The future of the next batch."""
         if self._next is None:
             self._next = self._reader.submit(self._read)
         return self._next
@@ -156,7 +156,7 @@ class StreamFeed:
 
 
 def make_feed(learner: Any, data: Dataset | Stream, training: Training, mesh: Mesh) -> Feed:
-    """The feed for this kind of data."""
+    """Returns the feed for this kind of data."""
     if isinstance(data, Dataset):
         return ArrayFeed(learner, data, training, mesh)
     return StreamFeed(learner, data, training, mesh)

@@ -1,4 +1,4 @@
-"""A fingerprint of data: whether several processes read the same, found out at little cost."""
+"""A fingerprint of data, to check at little cost that several processes read the same data."""
 
 import json
 import zlib
@@ -12,9 +12,9 @@ from nnjax.runs import data_json
 
 
 def of(data: Dataset | Stream) -> dict[str, str]:
-    """Checksums of what is known of the data and of its splits, as hexadecimal numbers by name.
+    """Returns checksums of the description and the splits of data, as hexadecimal texts by name.
 
-    Of records that are read one by one, three of each split stand for all.
+    Of a split whose records are read one by one, the checksum covers three records.
     """
     described = data_json.to_json(data)
     marks = {name: json.dumps(value, sort_keys=True) for name, value in described.items()}

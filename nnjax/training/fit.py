@@ -21,7 +21,7 @@ from nnjax.training import best, fingerprint, snapshot, updates
 from nnjax.training.best_state import BestState
 from nnjax.training.divergence_advice import remedy
 from nnjax.training.evaluation import Evaluator
-from nnjax.training.experiment import fit_to_data
+from nnjax.training.experiment import check_arguments, fit_to_data
 from nnjax.training.feeds import make_feed
 from nnjax.training.interruption import Interrupted, Request, requests
 from nnjax.training.options import Training
@@ -101,6 +101,7 @@ def fit(
       >>> result.summary["steps"]
       2
     """
+    check_arguments(learner, data, training)
     with run.locked() if run else nullcontext():
         if run and resume:
             data = collectives.together(lambda: _as_recorded(data, run))

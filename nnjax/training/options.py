@@ -1,4 +1,4 @@
-"""How long to train, and how: the options of the loop."""
+"""The options of the training loop."""
 
 import dataclasses
 import math
@@ -17,38 +17,48 @@ MOST_STEPS = 2**31 - 1
 MOST_DEVICES = 2**20
 MOST_THREADS = 1024
 
-SMOKE_STEPS = 5
+SMOKE_STEPS = 3
 """Updates of a run with the ``smoke`` option."""
 
-SMOKE_EVALUATION_BATCHES = 2
+SMOKE_EVALUATION_BATCHES = 1
 """Batches of each split that a run with the ``smoke`` option evaluates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Durations, batches, evaluation, checkpoints and devices.
+    """Options of the training loop: durations, batches, evaluation, checkpoints and devices.
 
     Attributes:
-      epochs: how long to train, in passes over the training data.
-      steps: the same in updates; give one of epochs, steps and examples.
-      examples: the same in training examples seen.
-      batch_size: examples an update; 0 takes the whole training split, unshuffled.
-      seed: draws the initial parameters, dropout and, unless data_seed is given, the data order.
-      data_seed: draws the data order, which is a function of this seed and the epoch alone.
+      epochs: length of the training in passes over the training data; give one of epochs, steps
+        and examples.
+      steps: length of the training in batches.
+      examples: length of the training in training examples.
+      batch_size: examples of a batch; 0 takes the whole training split, unshuffled.
+      seed: seed of the initial parameters, dropout and, without a data_seed, the data order.
+      data_seed: seed of the data order, which is a function of this seed and the epoch alone.
       evaluate_every: epochs between two evaluations, to the nearest whole number of updates.
       evaluate_train: also evaluate the training split after training, over every example.
-      monitor: what decides which parameters are best and when to stop early: a split and a metric,
-        as in "validation accuracy" or "train loss"; "auto" is the validation accuracy (loss, if the
-        accuracy is not measured) where there is a validation split; "none" keeps the last.
-      patience: stop after this many evaluations without improvement; None never does.
-      checkpoint_seconds: time between two checkpoints.
-      keep_checkpoints: how many of the newest to keep.
-      devices: train on the first so many devices of the machine; 0 takes all, of several processes
-        those of all.
-      threads: processor threads that one CPU device uses; 0 takes all. Networks whose update takes
-        fewer than 20 million operations are faster on one.
+      monitor: the metric that decides which parameters are best and when to stop early: a split and
+        a metric, as in "validation accuracy" or "train loss"; "auto" is the validation accuracy
+        (loss, if the accuracy is not measured) if there is a validation split; "none" keeps the
+        last parameters.
+      patience: stop after this many evaluations without improvement; None never stops early.
+      checkpoint_seconds: seconds between two checkpoints.
+      keep_checkpoints: number of checkpoints to keep, the newest ones.
+      devices: train on this number of devices of the machine; 0 takes all, those of all processes
+        if there are several.
+      threads: processor threads of a CPU device; 0 takes all. Networks whose update takes fewer
+        than 20 million operations are faster on one thread.
       smoke: stop after a few updates and evaluate a few batches of each split, to check that an
         experiment works; the schedule is that of the whole run.
+
+    Raises:
+      UserError: a value is of another type or out of range, or there is not exactly one duration.
+
+    Example:
+      >>> from nnjax.training import Training
+      >>> Training(epochs=3, batch_size=20).total_steps(examples=50)
+      9
     """
 
     epochs: Annotated[float | None, Bounds(at_most=MOST_STEPS)] = None
@@ -95,7 +105,7 @@ class Training:
         check_number("data_seed", self.data_seed, below=SEEDS)
 
     def total_steps(self, examples: int) -> int:
-        """Updates in the whole run, for a training split of ``examples``; at least one.
+        """Returns the number of batches of the whole run, for a training split of ``examples``.
 
         Raises:
           UserError: there are more than ``MOST_STEPS``.
@@ -119,24 +129,24 @@ class Training:
         return max(1, round(self.epochs * self.steps_per_epoch(examples)))
 
     def steps_to_make(self, examples: int) -> int:
-        """The same, or a few where ``smoke`` cuts the run short of its schedule."""
+        """Returns the number of batches to train on: a few in a smoke run, else ``total_steps``."""
         total = self.total_steps(examples)
         return min(total, SMOKE_STEPS) if self.smoke else total
 
     def evaluation_batches(self) -> int | None:
-        """The largest number of batches of a split to evaluate; None for the whole split."""
+        """Returns the largest number of batches to evaluate of a split; None for all."""
         return SMOKE_EVALUATION_BATCHES if self.smoke else None
 
     def steps_per_epoch(self, examples: int) -> int:
-        """Updates in one pass over ``examples``, the last one with what is left over."""
+        """Returns the number of batches of an epoch, the last batch being what is left over."""
         return math.ceil(examples / self.batch(examples))
 
     def evaluation_steps(self, examples: int) -> int:
-        """Updates between two evaluations."""
+        """Returns the number of batches between two evaluations."""
         return max(1, round(self.evaluate_every * self.steps_per_epoch(examples)))
 
     def batch(self, examples: int) -> int:
-        """Examples an update.
+        """Returns the number of examples of a batch.
 
         Raises:
           UserError: the batch is larger than the training split.
@@ -150,7 +160,7 @@ class Training:
 
 
 def _check_types(training: Training) -> None:
-    """Refuses what the command line would never give, but a config file may."""
+    """Refuses values of another type, which a config file may hold."""
     for field in dataclasses.fields(training):
         name, value, kinds = field.name, getattr(training, field.name), _kinds(field.type)
         if value is None and NoneType in kinds:

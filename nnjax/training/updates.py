@@ -1,7 +1,7 @@
-"""Lifting a learner's step over many batches: one compiled loop, or a call for each of a stream's.
+"""Lifts a learner's step over many batches: a compiled loop, or one call per batch of a stream.
 
-``Carry`` travels through; where a run of updates is cut into calls changes nothing, down to the
-last bit.
+``Carry`` holds what goes from update to update. The updates have the same bits wherever a sequence
+of them is divided into calls.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,11 +29,11 @@ Take = Callable[[Any, jax.Array], Batch]
 
 @flax.struct.dataclass
 class Carry:
-    """What goes through the updates.
+    """What goes from update to update.
 
     Attributes:
       state: the learner's state.
-      totals: metrics summed since the last record.
+      totals: metrics summed since the last record was written.
       diverged_at: int32 (), the first step whose loss was not finite, or ``NEVER``.
     """
 
@@ -43,7 +43,7 @@ class Carry:
 
 
 def start(learner: Any, state: State, example: Batch) -> Carry:
-    """The carry before the first update: nothing measured, nothing diverged."""
+    """Returns the carry before the first update."""
     totals = nothing(lambda *given: _measured(learner, learner.step(*given)), state, example)
     return Carry(state, totals, jnp.full((), NEVER, jnp.int32))
 
@@ -52,7 +52,7 @@ def _measured(learner: Any, result: Any) -> Metrics:
     """The metrics that a step returned.
 
     Raises:
-      UserError: the step of a learner of one's own returned something else than a state and them.
+      UserError: the step of a user's own learner returned something other than state and metrics.
     """
     name = type(learner).__name__
     if not (isinstance(result, tuple) and len(result) == 2):
@@ -70,7 +70,7 @@ def _measured(learner: Any, result: Any) -> Metrics:
 
 
 def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:
-    """One update from a batch as stored; pure."""
+    """Returns the carry after one update from a batch as stored; pure."""
     augment_key = jax.random.fold_in(jax.random.fold_in(carry.state.key, carry.state.step), 1)
     state, measured = learner.step(carry.state, prepare(batch, augment_key))
     finite = jnp.isfinite(measured["loss"].total)
@@ -81,17 +81,17 @@ def update(learner: Any, prepare: Prepare, carry: Carry, batch: Batch) -> Carry:
 def compiled_loop(
     learner: Any, prepare: Prepare, take: Take, sharding: Sharding | None = None
 ) -> Callable:
-    """Many updates in one program: ``(carry, data, first, stop) -> carry``.
+    """Returns a program of many updates, ``(carry, data, first, stop) -> carry``.
 
-    Rows ``first`` to ``stop`` - 1 of ``data`` are taken. The bounds are traced, so that every
-    stretch of updates is the same program.
+    It takes rows ``first`` to ``stop`` - 1 of ``data``. The bounds are traced, so that any number
+    of updates runs in the same program.
 
     Args:
-      learner: whose step it is.
+      learner: its ``step`` makes an update.
       prepare: as :meth:`nnjax.data.dataset.Described.prepare`.
-      take: makes a batch of the data.
-      sharding: of the carry that comes out, which must be that of the one that goes in; None leaves
-        it to the compiler, which may spread what belongs to rows of the batch.
+      take: makes a batch of a row of the data.
+      sharding: of the carry that is returned, which must equal that of the carry that is given;
+        None leaves it to the compiler, which may shard what belongs to rows of the batch.
     """
 
     def run(carry: Carry, data: Any, first: jax.Array, stop: jax.Array) -> Carry:
@@ -104,7 +104,7 @@ def compiled_loop(
 
 
 def streamed_update(learner: Any, prepare: Prepare, sharding: Sharding | None = None) -> Callable:
-    """One update a call from a batch of a stream: ``(carry, batch) -> carry``."""
+    """Returns a program of one update from a batch of a stream, ``(carry, batch) -> carry``."""
 
     def run(carry: Carry, batch: Batch) -> Carry:
         return update(learner, prepare, carry, batch)

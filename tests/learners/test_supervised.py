@@ -1,6 +1,7 @@
 """The supervised learner: gradients, penalties, masks, traced hyperparameters."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -13,7 +14,7 @@ from nnjax import fields, metrics
 from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.models import MLP
-from nnjax.optimizers import SGD, Adam
+from nnjax.optimizers import SGD, Adam, FromOptax
 
 LEARNER = Supervised(MLP(features=(5,), outputs=3), optimizer=SGD(learning_rate=0.5))
 
@@ -23,6 +24,11 @@ def batch():
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(8, 4)).astype(np.float32)
     return {"inputs": inputs, "targets": generator.integers(0, 3, 8).astype(np.int32)}
+
+
+def assert_close(left, right, **tolerance):
+    for ours, theirs in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(ours, theirs, **tolerance)
 
 
 def losses_of(learner, params, batch):
@@ -55,22 +61,29 @@ def test_sum_reduction_multiplies_the_gradient_by_the_batch(batch):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
-def test_masked_examples_change_nothing(batch):
-    garbage = {name: np.concatenate([array, array[:3]]) for name, array in batch.items()}
-    garbage["inputs"][8:] = np.nan
-    garbage["mask"] = np.array([1] * 8 + [0] * 3, np.float32)
-    state = LEARNER.init(jax.random.key(0), batch)
-    plain = LEARNER.evaluate(state, batch)
-    masked = LEARNER.evaluate(state, garbage)
+@pytest.mark.parametrize("garbage", [7.0, np.nan, np.inf, 1e30])
+def test_masked_examples_change_nothing(batch, garbage):
+    """Whatever the masked places hold, inputs as targets: no loss, metric or gradient sees it."""
+    learner = dataclasses.replace(LEARNER, loss="mean_squared_error")
+    batch = {**batch, "targets": np.eye(3, dtype=np.float32)[batch["targets"]]}
+    longer = {name: np.concatenate([array, array[:3]]) for name, array in batch.items()}
+    longer["inputs"][8:] = longer["targets"][9:] = garbage
+    longer["mask"] = np.array([1] * 8 + [0] * 3, np.float32)
+    state = learner.init(jax.random.key(0), batch)
+    plain, masked = (learner.evaluate(state, one) for one in (batch, longer))
+    expected, plain_step = learner.step(state, batch)
+    got, masked_step = learner.step(state, longer)
     for name in plain:
         assert masked[name].value() == pytest.approx(plain[name].value(), rel=1e-6)
-    garbage["inputs"][8:] = 7.0
-    expected, _ = LEARNER.step(state, batch)
-    got, _ = LEARNER.step(state, garbage)
-    for ours, theirs in zip(
-        jax.tree.leaves(got.params), jax.tree.leaves(expected.params), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+        assert masked_step[name].value() == pytest.approx(plain_step[name].value(), rel=1e-6)
+    assert_close(got.params, expected.params, rtol=1e-5, atol=1e-7)
+
+
+def test_a_batch_of_which_nothing_counts_moves_nothing(batch):
+    state = LEARNER.init(jax.random.key(0), batch)
+    after, measured = LEARNER.step(state, {**batch, "mask": np.zeros(8, np.float32)})
+    assert_close(after.params, state.params, rtol=0)
+    assert float(measured["loss"].count) == 0
 
 
 def test_l2_penalty_pulls_weights_and_leaves_biases(batch):
@@ -199,19 +212,61 @@ def test_a_population_over_rate_dropout_and_penalty_is_one_program(batch):
             np.testing.assert_allclose(ours[member], theirs, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(learning_rate=0.5), Adam(learning_rate=0.1)])
-def test_accumulated_batches_make_the_update_of_one_large_batch(batch, optimizer):
-    whole = dataclasses.replace(LEARNER, optimizer=optimizer)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("sizes", [(2, 2, 2, 2), (5, 2, 1)])
+def test_accumulated_batches_make_the_update_of_one_large_batch(batch, sizes, reduction):
+    """However unequal the batches are; the penalty counts once."""
+    whole = dataclasses.replace(
+        LEARNER, optimizer=Adam(learning_rate=0.1), l2=0.1, reduction=reduction
+    )
     after, _ = whole.step(whole.init(jax.random.key(0), batch), batch)
-    quarters = fields.replace(whole, {"optimizer.accumulation_steps": 4})
-    state, step = quarters.init(jax.random.key(0), batch), jax.jit(quarters.step)
-    for quarter in range(4):
-        part = {name: array[2 * quarter : 2 * quarter + 2] for name, array in batch.items()}
-        state, _ = step(state, part)
-    for ours, theirs in zip(
-        jax.tree.leaves(state.params), jax.tree.leaves(after.params), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    parts = fields.replace(whole, {"optimizer.accumulation_steps": len(sizes)})
+    state, first = parts.init(jax.random.key(0), batch), 0
+    for size in sizes:
+        part = {name: array[first : first + size] for name, array in batch.items()}
+        state, _ = parts.step(state, part)
+        first += size
+    assert_close(state.params, after.params, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_texts_of_unequal_lengths_make_the_update_of_all_their_words():
+    learner = Supervised(Elementwise(), optimizer=SGD(learning_rate=0.5), metrics=())
+    texts = sequences(0)
+    texts["targets"] = np.where(np.arange(5) < [[5], [4], [1], [1]], texts["targets"] % 3, -1)
+    state = learner.init(jax.random.key(0), texts)
+    expected, _ = learner.step(state, texts)
+    halves = fields.replace(learner, {"optimizer.accumulation_steps": 2})
+    state = halves.init(jax.random.key(0), texts)
+    for rows in (slice(0, 2), slice(2, 4)):
+        state, _ = halves.step(state, {name: array[rows] for name, array in texts.items()})
+    assert_close(state.params, expected.params, rtol=1e-5, atol=1e-6)
+
+
+class Normalised(nn.Module):
+    """A batch normalisation that keeps the statistics of its last batch alone."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        norm = nn.BatchNorm(use_running_average=not train, momentum=0.0, name="norm")
+        return nn.Dense(3)(norm(x))
+
+
+@pytest.mark.parametrize("garbage", [0.0, 50.0, np.nan])
+def test_batch_statistics_are_those_of_the_examples_that_count(batch, garbage):
+    learner = dataclasses.replace(LEARNER, model=Normalised())
+    few = {name: array[:3] for name, array in batch.items()}
+    state = learner.init(jax.random.key(0), few)
+    expected, _ = learner.step(state, few)
+    padded = {**batch, "inputs": batch["inputs"].copy(), "mask": np.float32(np.arange(8) < 3)}
+    padded["inputs"][3:] = garbage
+    after, _ = learner.step(state, padded)
+    statistics = after.model_state["batch_stats"]["norm"]
+    np.testing.assert_allclose(statistics["mean"], few["inputs"].mean(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(statistics["var"], few["inputs"].var(0), rtol=1e-4, atol=1e-6)
+    assert_close(after.params, expected.params, rtol=1e-4, atol=1e-6)
+    # A batch of which nothing counts has no mean.
+    unchanged, _ = learner.step(after, {**padded, "mask": np.zeros(8, np.float32)})
+    assert_close(unchanged.model_state, after.model_state, rtol=0)
 
 
 def test_dropout_is_a_function_of_the_key_and_the_step(batch):
@@ -282,6 +337,68 @@ class WithoutParameters(nn.Module):
         return x
 
 
+class NeedsMore(nn.Module):
+    @nn.compact
+    def __call__(self, x, other, *, train):
+        return nn.Dense(3)(x + other)
+
+
+class Noisy(nn.Module):
+    """Draws random numbers of a kind of its own: in training, or always."""
+
+    always: bool
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        if train or self.always:
+            x += jax.random.normal(self.make_rng("noise"), x.shape)
+        return nn.Dense(3)(x)
+
+
+def test_a_model_may_draw_any_kind_of_random_numbers_in_training(batch):
+    learner = dataclasses.replace(LEARNER, model=Noisy(always=False))
+    state = learner.init(jax.random.key(0), batch)
+    values = [learner.step(state, batch)[1]["loss"].value() for _ in range(2)]
+    later = learner.step(state.replace(step=state.step + 1), batch)[1]["loss"].value()
+    assert values[0] == values[1] != later
+    learner.evaluate(state, batch)
+    with pytest.raises(UserError, match="Noisy draws random numbers 'noise' in evaluation, whose"):
+        dataclasses.replace(learner, model=Noisy(always=True)).evaluate(state, batch)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optax.adam(0.1),
+        functools.partial(optax.adam, learning_rate=0.1),
+        FromOptax(factory=optax.adam, learning_rate=0.1),
+        Adam(learning_rate=lambda step: 0.1),
+        Adam(schedule=functools.partial(optax.constant_schedule, 100.0)),
+    ],
+)
+def test_an_optimizer_or_its_rate_may_be_optaxs_or_a_function(batch, optimizer):
+    expected = dataclasses.replace(LEARNER, optimizer=Adam(learning_rate=0.1))
+    learner = dataclasses.replace(LEARNER, optimizer=optimizer)
+    ends = []
+    for one in (expected, learner):
+        state = one.init(jax.random.key(0), batch)
+        state, _ = one.step(state, batch)
+        ends.append((state.params, one.outputs(state, batch["inputs"])))
+    assert_close(*ends, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (optax.adam, "the optimizer adam needs learning_rate; give functools.partial"),
+        ("adam", "an optimizer must be one of nnjax.optimizers, such as Adam"),
+    ],
+)
+def test_what_is_no_optimizer_is_refused(batch, optimizer, message):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(LEARNER, optimizer=optimizer).init(jax.random.key(0), batch)
+
+
 class Returns(nn.Module):
     what: str
 
@@ -295,6 +412,10 @@ class Returns(nn.Module):
     ("model", "message"),
     [
         (WithoutTrain(), "WithoutTrain is called with train=True in training and train=False in"),
+        (
+            NeedsMore(),
+            r"called as model\(inputs, train=\.\.\.\), and its __call__ also needs other",
+        ),
         (WithoutParameters(), "WithoutParameters has no parameters to train"),
         (Returns("nothing"), "the outputs of Returns are NoneType; return floats"),
         (Returns("classes"), r"the outputs of Returns are int32 of shape \(8,\); return floats"),

@@ -97,10 +97,34 @@ def test_the_schedule_of_accumulated_updates_counts_updates():
     assert_trees_close(visited[-1], moved(0.11))
 
 
-def test_a_run_too_short_for_one_update():
-    assert SGD(accumulation_steps=4).for_run(4).schedule.steps == 1
-    with pytest.raises(UserError, match="accumulation_steps 4 is more than the 3 batches"):
-        SGD(accumulation_steps=4).for_run(3)
+def test_batches_of_unequal_counts_are_summed_and_divided_once():
+    """A sum over 8 examples and one over 2 make the mean over 10, the penalty added once."""
+    optimizer = SGD(learning_rate=0.1, accumulation_steps=2).build(PARAMS)
+    state = optimizer.init(PARAMS)
+    eight, two = (jax.tree.map(lambda g, n=n: n * g, GRADIENTS) for n in (8, -2))
+    updates, state = optimizer.update(eight, state, PARAMS, count=8)
+    assert_trees_close(updates, jax.tree.map(jnp.zeros_like, PARAMS))
+    updates, after = optimizer.update(two, state, PARAMS, count=2, penalty=lambda params: params)
+    expected = jax.tree.map(lambda g, w: -0.1 * (0.6 * g + w), GRADIENTS, PARAMS)
+    assert_trees_close(updates, expected)
+    summed, _ = optimizer.update(two, state, PARAMS, count=2, mean=False)
+    assert_trees_close(summed, jax.tree.map(lambda g: -0.1 * 6 * g, GRADIENTS))
+    # Of the next two nothing counts: the gradient is 0, not 0 / 0.
+    for _ in range(2):
+        updates, after = optimizer.update(GRADIENTS, after, PARAMS, count=0)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(updates))
+
+
+def test_the_last_batches_of_a_run_make_an_update_though_they_are_fewer():
+    optimizer = SGD(learning_rate=0.1, accumulation_steps=2).for_run(5)
+    assert optimizer.schedule.steps == 3
+    visited, _ = run(optimizer, [GRADIENTS] * 6)
+    moves = [0, 1, 1, 2, 3, 3]
+    for params, count in zip(visited, moves, strict=True):
+        assert_trees_close(params, moved(0.1 * count), rtol=1e-5)
+    shorter = SGD(learning_rate=0.1, accumulation_steps=4).for_run(3)
+    visited, _ = run(shorter, [GRADIENTS] * 3)
+    assert_trees_close(visited[-1], moved(0.1))
 
 
 def test_for_run_leaves_a_length_of_its_own():
