@@ -47,7 +47,8 @@ def git_revision() -> dict[str, Any] | None:
     """
 
     def ask(*question: str) -> str:
-        command = ["git", "--no-optional-locks", *question]
+        # A work tree that somebody sent may name a program as its monitor of changed files.
+        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *question]
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
         return done.stdout.strip()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.runs import config_json, public_names, trust
+from nnjax.runs import config_json, json_files, public_names, trust
 
 SIGNATURE = "signature"
 
@@ -37,7 +37,7 @@ def is_signed(config_file: Path | None, environment: Mapping[str, Any], saved: A
       environment: the content of ``environment.json``.
       saved: the content of ``config.json``.
     """
-    content = config_file and config_file.read_bytes()
+    content = config_file and json_files.read_bytes(config_file)
     statement = _statement(content, environment.get("config_file"), config_json.own_names(saved))
     return trust.is_signed(PURPOSE, statement, environment.get(SIGNATURE))
 
