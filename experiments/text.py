@@ -60,7 +60,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
 
 
 def sample(learner: Any, state: State, vocabulary: Vocabulary) -> str:
-    """A text that the model writes from nothing.
+    """A text that the model writes without a prompt.
 
     Raises:
       UserError: the model reads texts but writes none.

@@ -32,7 +32,7 @@ def main(experiment: Experiment, run: Run, *, resume: bool = False, quiet: bool 
     source = experiment.data
     if not isinstance(source, ParallelText):
         raise UserError(f"a translator needs parallel text, not {type(source).__name__}")
-    bleu(["ready"], ["ready"])  # Where it cannot be computed, that is said before the training.
+    bleu(["ready"], ["ready"])  # Raises before the training if sacrebleu is not installed.
     data = source.load()
     training = experiment.training
     with Progress.of(training, data, quiet=quiet) as progress:

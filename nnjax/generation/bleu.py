@@ -48,4 +48,6 @@ def bleu(
             'BLEU is computed by sacrebleu, which is not installed: pip install "nnjax[bleu]"'
         ) from None
     written = [one.replace(UNKNOWN, ONE_UNKNOWN) for one in translations]
-    return BLEU(lowercase=lowercase).corpus_score(written, [list(references)]).score
+    # Where all sentences are shorter than four words, BLEU is that of the shorter n-grams.
+    metric = BLEU(lowercase=lowercase, effective_order=True)
+    return metric.corpus_score(written, [list(references)]).score

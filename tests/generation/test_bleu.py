@@ -30,6 +30,7 @@ def test_brevity_is_punished():
         "about 1,000 people ran",
         "the girls' team won",
         "$5.50 each at 10:30",
+        "$5.50 each",
         "version 2.0.1 is out",
     ],
 )

@@ -20,7 +20,7 @@ BATCH = 64
 def classify(run: Annotated[Path, tyro.conf.Positional], trust: bool = False) -> None:
     """Classifies standard input, a text a line, by a trained model of texts.
 
-    Prints the class, its probability and the text, with tabs between; of a tagger word/tag pairs.
+    Prints the class, its probability and the text, separated by tabs; for a tagger, word/tag pairs.
 
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.

@@ -17,7 +17,7 @@ MOST_CLASSES = 30
 MOST_CONFUSIONS = 10
 
 ROUNDING = 1e-4
-"""Relative: what sums of float32 in another order may differ by."""
+"""The relative difference that is taken for rounding: float32 sums depend on their order."""
 
 
 def evaluate(run: Annotated[Path, tyro.conf.Positional], trust: bool = False) -> None:
@@ -50,14 +50,14 @@ def _metrics_table(measured: dict[str, dict[str, float]], data: Any) -> Table:
     metrics = next(iter(measured.values()))
     table = Table(["", "examples", *(metric.replace("_", " ") for metric in metrics)])
     for split, metrics in measured.items():
-        # More digits than after training: this is the command for who wants to know exactly.
+        # More digits than after training, so that two runs can be compared exactly.
         numbers = [f"{value:.6g}" for value in metrics.values()]
         table.add_row(split, f"{data.size(split):,}", *numbers)
     return table
 
 
 def _verdict(measured: dict[str, dict[str, float]], summary: dict[str, Any]) -> str:
-    """Whether the numbers are those of ``summary.json``."""
+    """A sentence that compares the measured metrics with those of ``summary.json``."""
     if not summary:
         return "\nnothing to compare with: summary.json is missing or damaged"
     recorded = {split: summary[split] for split in measured if split in summary}

@@ -32,12 +32,12 @@ def generate(
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
       prompt: the text to continue.
-      length: how many words, or characters, to add; as the model was trained.
-      temperature: below 1 keeps to what is likely, above 1 dares more; 0 always takes the
-        likeliest.
+      length: number of words, or characters, to add, in the unit that the model was trained on.
+      temperature: below 1 makes likely words likelier, above 1 less likely; 0 always takes the
+        likeliest word.
       top_k: draw from this many likeliest words only.
-      top_p: draw from the fewest likeliest words that together have this probability.
-      samples: how many texts to write.
+      top_p: draw from the smallest set of likeliest words whose probabilities add up to this.
+      samples: number of texts to write.
       seed: of the draws; the same seed writes the same text.
       trust: run the code that came with the run, also where somebody else made it.
     """
@@ -71,10 +71,10 @@ def generate(
 
 
 def language_of(trained: Trained) -> Any:
-    """The vocabulary of a language model.
+    """The vocabulary of a run's language model.
 
     Raises:
-      UserError: the run's model is none.
+      UserError: the run's model is not a language model.
     """
     vocabulary = trained.data.target_vocabulary
     if vocabulary is None or not hasattr(trained.learner.model, "advance"):

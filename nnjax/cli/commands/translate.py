@@ -25,10 +25,10 @@ def translate(
 
     Args:
       run: the run directory, or runs/NAME for the newest run of that name.
-      beams: hypotheses kept at every word; 1 is greedy.
-      length_penalty: 0 prefers short translations, 1 nearly compares means over the words.
-      length: the most words of a translation.
-      attention: a folder to draw into, for each sentence, which words were attended to.
+      beams: number of hypotheses of the beam search; 1 is greedy search.
+      length_penalty: 0 favours short translations; 1 compares nearly the means over the words.
+      length: largest number of words of a translation.
+      attention: the folder for a drawing of the attention weights of each sentence.
       trust: run the code that came with the run, also where somebody else made it.
     """
     from nnjax.generation.translation import translate_to_ids
@@ -61,10 +61,10 @@ def translate(
 
 
 def check_encoder_decoder(trained: Trained) -> None:
-    """Refuses a model that does not answer to a source of words.
+    """Checks that a run's model translates texts.
 
     Raises:
-      UserError: the run's model is none.
+      UserError: the model is not an encoder-decoder of texts.
     """
     data, model = trained.data, trained.learner.model
     both = data.vocabulary is not None and data.target_vocabulary is not None
