@@ -9,11 +9,12 @@ import dataclasses
 import difflib
 import functools
 import io
+import itertools
 import re
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,8 @@ import tyro
 from nnjax import fields
 from nnjax.calls import function_name
 from nnjax.errors import UserError, nearest
-from nnjax.field_types import conform
+from nnjax.field_types import conform, conform_value
+from nnjax.runs import public_names
 from nnjax.training.experiment import Experiment
 
 DATA_DIR = "data.data-dir"
@@ -74,6 +76,7 @@ def parse(
       UserError: an option is unknown or its value does not fit.
     """
     experiment, arguments = _choose_classes(experiment, _equals_apart(arguments))
+    experiment, arguments = _choose_functions(experiment, arguments)
     experiment = _choose_duration(experiment, arguments)
     if _has(experiment, DATA_DIR):
         arguments = [f"--{DATA_DIR}" if word == "--data-dir" else word for word in arguments]
@@ -353,6 +356,48 @@ def _choose_classes(experiment: Experiment, arguments: list[str]) -> tuple[Exper
             experiment = fields.replace(experiment, {path: chosen}, check=False)
             arguments = arguments[:place] + arguments[place + 2 :]
     return experiment, arguments
+
+
+def _choose_functions(experiment: Experiment, arguments: list[str]) -> tuple[Experiment, list[str]]:
+    """Applies ``--loss optax.losses.huber_loss`` and the like; returns the other words too."""
+    others: list[str] = []
+    for option, values in _grouped(arguments):
+        path = option.removeprefix("--")
+        functions = [public_names.find(value) if "." in value else None for value in values]
+        takes = (
+            option.startswith("--")
+            and any(map(callable, functions))
+            and _takes_functions(experiment, path)
+        )
+        if not takes:
+            others += [option, *values]
+            continue
+        chosen = tuple(
+            function if callable(function) else value
+            for function, value in zip(functions, values, strict=True)
+        )
+        several = fields.is_several(experiment, path)
+        value = conform_value(experiment, path, chosen if several else chosen[0])
+        experiment = fields.replace(experiment, {path: value}, check=False)
+    return experiment, others
+
+
+def _grouped(arguments: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each option with the words up to the next option."""
+    rest = list(arguments)
+    while rest:
+        option = rest.pop(0)
+        values = list(itertools.takewhile(lambda word: not word.startswith("--"), rest))
+        rest = rest[len(values) :]
+        yield option, values
+
+
+def _takes_functions(experiment: Experiment, path: str) -> bool:
+    """Whether a field may hold a function, or several."""
+    if not _has(experiment, path):
+        return False
+    kind = fields.kind(experiment, path)
+    return any(Callable in typing.get_args(one) for one in (kind, *typing.get_args(kind)))
 
 
 def _instance(name: str, classes: Mapping[str, Any], option: str) -> Any:

@@ -73,3 +73,28 @@ def test_a_source_that_is_no_dataclass(config_file, refused):
         f"{config_file}: Experiment.data is a Clouds, which a saved config cannot hold; put "
         "@dataclasses.dataclass(frozen=True) above that class"
     )
+
+
+def test_functions_by_name_on_the_command_line(nnjax, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("--loss", "optax.losses.l2_loss", "--metrics", "accuracy", "optax.losses.log_cosh")
+    done = nnjax("train", "circles", *words, "--smoke", "--run-dir", "run")
+    assert (done.status, done.err) == (0, "")
+    learner = json.loads((tmp_path / "run" / "config.json").read_text())["learner"]
+    assert learner["loss"] == {"function": "optax.losses.l2_loss"}
+    assert learner["metrics"] == ["accuracy", {"function": "optax.losses.log_cosh"}]
+    assert nnjax("evaluate", "run").status == 0
+    sentence = refused("train", "circles", "--loss", "optax.losses.l3_loss")
+    assert sentence.startswith("--loss has no choice 'optax.losses.l3_loss'")
+    sentence = refused("train", "circles", "--activation", "os.system")
+    assert sentence.startswith("unknown option --activation")
+
+
+def test_functions_by_name_over_a_sweep(nnjax, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    over = ("--over", "loss", "quadratic", "optax.losses.l2_loss", "--steps", 2)
+    done = nnjax("sweep", "circles", *over, "--sweep-dir", "out", "--quiet")
+    assert (done.status, done.err) == (0, "")
+    done = nnjax("sweep-report", "out")
+    assert (done.status, done.err) == (0, "")
+    assert "optax.losses.l2_loss" in done.out
