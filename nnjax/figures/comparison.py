@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ HELD_OUT = ("validation", "test")
 
 DASH = 5.0
 """Length of the dashes of equal curves, in line widths."""
+
+LONGEST_LABEL = 60
+"""Characters of a run's label, which is often a path."""
 
 EQUAL = 0.004
 """Curves that differ by less than this share of the vertical axis lie on each other."""
@@ -74,47 +77,65 @@ def compare_curves(
 def _draw_metric(
     axes: Any, metric: str, runs: Sequence[Mapping[str, Curve]], kept: Sequence[float | None]
 ) -> None:
+    """Draws the curves of one metric; ``kept`` are the epochs that the runs kept."""
     set_limits(axes, metric, [curve for splits in runs for curve in splits.values()])
-    held_out = [next((split for split in HELD_OUT if split in splits), None) for splits in runs]
-    # A run without a held-out split is compared by its training split.
-    compared = [splits.get(split or "train") for splits, split in zip(runs, held_out, strict=True)]
+    training = [splits.get("train") for splits in runs]
+    held_out = [
+        next((splits[name] for name in HELD_OUT if name in splits), None) for splits in runs
+    ]
+    # A run without a held-out split is compared by its training split, in a solid line.
+    solid = [own or other for own, other in zip(held_out, training, strict=True)]
+    dotted = [other if own else None for own, other in zip(held_out, training, strict=True)]
+    for index, (place, curve) in enumerate(zip(_places(axes, dotted), dotted, strict=True)):
+        if curve is not None:
+            _draw_dotted(axes, curve, place, style.colour(index))
     labels = []
-    for index, ((place, number), curve) in enumerate(
-        zip(_positions(axes, compared), compared, strict=True)
-    ):
-        tint = style.colour(index)
-        if held_out[index] and "train" in runs[index]:
-            # The dots of equal curves follow each other, and are longer to show their colours.
-            dot, gap = (1.0, 1.5) if number == 1 else (2.5, 1.2)
-            period = number * (dot + gap)
-            dots = {"linestyle": (-place * (dot + gap), (dot, period - dot))}
-            draw_curve(axes, runs[index]["train"], color=tint, linewidth=1.2, marker=None, **dots)
+    for index, (place, curve) in enumerate(zip(_places(axes, solid), solid, strict=True)):
         if curve is None:
             continue
-        dashes = {"linestyle": (-place * DASH, (DASH, (number - 1) * DASH))} if number > 1 else {}
-        marker = {"marker": None} if number > 1 else {}
-        draw_curve(axes, curve, color=tint, linewidth=1.8, dash_capstyle="butt", **dashes, **marker)
-        epoch = kept[index]
-        if epoch is not None:
+        tint = style.colour(index)
+        _draw_solid(axes, curve, place, tint)
+        if (epoch := kept[index]) is not None:
             ring = {"markerfacecolor": "white", "markeredgewidth": 1.4, "zorder": 4}
-            # Rings of equal curves lie within each other.
-            axes.plot(
-                epoch,
-                curve.at(epoch),
-                "o",
-                color=tint,
-                markersize=5 + 3 * (number - 1 - place),
-                **ring,
-            )
-        number_of_run = f"{index + 1}: " if len(runs) > len(style.PALETTE) else ""
-        text = number_of_run + style.short(curve.values[-1])
-        labels.append((float(curve.values[-1]), text, tint))
+            axes.plot(epoch, curve.at(epoch), "o", color=tint, markersize=place.nested(5), **ring)
+        number = f"{index + 1}: " if len(runs) > len(style.PALETTE) else ""
+        labels.append((float(curve.values[-1]), number + style.short(curve.values[-1]), tint))
     style.label_ends(axes, labels, HEIGHT)
     style.name_axes(axes, "epoch", title=metric.replace("_", " "))
 
 
-def _positions(axes: Any, curves: Sequence[Curve | None]) -> list[tuple[int, int]]:
-    """For each curve its place among those that lie on it, from 0, and how many these are."""
+class _Place(NamedTuple):
+    """The place of a curve, from 0, among the ``number`` curves that lie on each other."""
+
+    index: int
+    number: int
+
+    def nested(self, size: float) -> float:
+        """The size of a marker, so that each of the ``number`` markers encloses the next one."""
+        return size + 3 * (self.number - 1 - self.index)
+
+
+def _draw_solid(axes: Any, curve: Curve, place: _Place, tint: str) -> None:
+    line: dict[str, Any] = {"color": tint, "linewidth": 1.8}
+    if len(curve.epochs) == 1:
+        axes.plot(*curve, marker="o", markersize=place.nested(4), **line)
+    elif place.number == 1:
+        draw_curve(axes, curve, **line)
+    else:
+        pattern = (DASH, (place.number - 1) * DASH)
+        dashes = {"linestyle": (-place.index * DASH, pattern), "dash_capstyle": "butt"}
+        axes.plot(*curve, **dashes, **line)
+
+
+def _draw_dotted(axes: Any, curve: Curve, place: _Place, tint: str) -> None:
+    # Dots of several colours are longer, because a short one does not show its colour.
+    dot, gap = (1.0, 1.5) if place.number == 1 else (2.5, 1.2)
+    pattern = (dot, place.number * (dot + gap) - dot)
+    axes.plot(*curve, color=tint, linewidth=1.2, linestyle=(-place.index * (dot + gap), pattern))
+
+
+def _places(axes: Any, curves: Sequence[Curve | None]) -> list[_Place]:
+    """The place of each curve among those that it lies on."""
     groups: list[list[int]] = []
     for index, curve in enumerate(curves):
         group = next((g for g in groups if _lie_on_each_other(axes, curves[g[0]], curve)), None)
@@ -122,7 +143,9 @@ def _positions(axes: Any, curves: Sequence[Curve | None]) -> list[tuple[int, int
             groups.append([index])
         else:
             group.append(index)
-    places = {index: (place, len(group)) for group in groups for place, index in enumerate(group)}
+    places = {
+        index: _Place(place, len(group)) for group in groups for place, index in enumerate(group)
+    }
     return [places[index] for index in range(len(curves))]
 
 
@@ -137,14 +160,11 @@ class _Legend:
     """The names of the runs in their colours, above the panels, in as many columns as fit."""
 
     def __init__(self, labels: Sequence[str], width: float, *, has_kept: bool):
-        longest = 60
+        names = [style.shown_name(label, LONGEST_LABEL) for label in labels]
+        # The colours repeat: numbers tell the runs apart.
         numbered = len(labels) > len(style.PALETTE)
-        self._texts = [
-            f"{index + 1}: {style.shown_name(label, longest)}"
-            if numbered
-            else style.shown_name(label, longest)
-            for index, label in enumerate(labels)
-        ]
+        numbers = [f"{index + 1}: " if numbered else "" for index in range(len(labels))]
+        self._texts = [number + name for number, name in zip(numbers, names, strict=True)]
         self._column = style.text_width(self._texts, style.TEXT_SIZE, bold=True) + 0.35
         columns = max(1, int((width - LEFT) / self._column))
         self._rows = -(-len(self._texts) // columns)

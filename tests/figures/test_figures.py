@@ -237,6 +237,21 @@ def pixels(figure, folder):
     return 255 * imread(save(figure, folder / "pixels.png"))[..., :3]
 
 
+def test_equal_points_are_both_visible():
+    """Runs of one epoch: the marker of the one encloses that of the other."""
+    figure = compare_curves({"first": RECORDS[:2], "second": RECORDS[:2]})
+    sizes = [line.get_markersize() for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert sizes == [7, 4]
+
+
+def test_equal_training_curves_of_runs_that_differ(tmp_path):
+    other = [{**r, "loss": 0.9 * r["loss"]} if r["split"] == "validation" else r for r in RECORDS]
+    figure = compare_curves({"first": RECORDS, "second": other})
+    first, second, *solid = figure.axes[0].lines
+    assert first._unscaled_dash_pattern != second._unscaled_dash_pattern
+    assert [line.get_linestyle() for line in solid] == ["-", "-"]
+
+
 def test_more_runs_than_colours_are_numbered():
     figure = compare_curves({f"run{number}": RECORDS for number in range(12)})
     assert {"1: run0", "11: run10", "1: 0.04", "11: 0.04"} <= set(texts(figure))
