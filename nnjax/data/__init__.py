@@ -1,7 +1,7 @@
-"""Data: named splits of arrays, streams for what does not fit, and where they come from.
+"""Data: named splits of arrays, streams of data that does not fit in memory, and their sources.
 
 A *source* (``Mnist``, ``Blobs``, ``Idx`` ...) is a frozen dataclass of options with one method,
-``load()``, and so part of an experiment's configuration.
+``load()``, so that it can be part of an experiment's configuration.
 """
 
 from nnjax.data.augmentation import Augment

@@ -1,4 +1,4 @@
-"""Augmentation of images: on the device, drawn anew for every batch, or once for a whole split."""
+"""Augmentation of images: random on the device for every batch, or fixed for a whole split."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -18,13 +18,20 @@ class Augment:
 
     Attributes:
       shift: largest shift in pixels along height and width, each drawn uniformly from
-        -shift ... shift; what is shifted in is 0. The same as a random crop of the image padded
-        with zeros (He et al., 2015, use 4 for CIFAR-10).
+        -shift ... shift; pixels from outside the image are 0. This is a random crop of the image
+        padded with zeros (He et al., 2015, use 4 for CIFAR-10).
       flip: mirror left and right with probability 1/2.
       crop: pad by this many mirrored pixels on each side and crop a random window of the original
         size.
       rotate: largest rotation in degrees, either way; drawn uniformly, about the image's centre.
       zoom: enlarge by a factor drawn uniformly from 1 - zoom ... 1 + zoom, about the centre.
+
+    Example:
+      >>> import jax
+      >>> from nnjax.data import Augment
+      >>> augment = Augment(shift=1, flip=True)
+      >>> augment(jax.random.key(0), jax.numpy.ones((2, 8, 8, 3))).shape
+      (2, 8, 8, 3)
     """
 
     shift: int = 0
@@ -45,7 +52,7 @@ class Augment:
         """Maps images (batch, height, width[, channels]) to the same shape and dtype.
 
         Raises:
-          UserError: there is something to do, and the inputs are not images, or are too small.
+          UserError: an augmentation is asked for and the inputs are not images, or are too small.
         """
         if not (self.shift or self.flip or self.crop or self.rotate or self.zoom):
             return inputs
@@ -75,19 +82,19 @@ def check_images(shape: tuple[int, ...], who_needs: str) -> None:
 
 
 def random_flip(key: jax.Array, images: jax.Array) -> jax.Array:
-    """Mirrors each of (batch, height, width, ...) left and right with probability 1/2."""
+    """Images (batch, height, width, ...), each mirrored left and right with probability 1/2."""
     coin = jax.random.bernoulli(key, shape=(len(images),))
     return jnp.where(_per_example(coin, images.ndim), images[:, :, ::-1], images)
 
 
 def random_window(key: jax.Array, images: jax.Array, margin: int, mode: str) -> jax.Array:
-    """Pads images by ``margin`` and takes a random window of the original size from each.
+    """A random window of the original size from each image, padded by ``margin``.
 
     Args:
       key: draws the place of each window, uniformly along height and width.
       images: (batch, height, width[, channels]).
       margin: pixels to pad on each side.
-      mode: how, as for ``jnp.pad``.
+      mode: of the padding, as for ``jnp.pad``.
     """
     offsets = jax.random.randint(key, (2, len(images)), 0, 2 * margin + 1)
     for axis, offset in zip((1, 2), offsets, strict=True):
@@ -98,10 +105,10 @@ def random_window(key: jax.Array, images: jax.Array, margin: int, mode: str) -> 
 def _window_along(
     images: jax.Array, axis: int, offset: jax.Array, margin: int, mode: str
 ) -> jax.Array:
-    """Takes from each padded image the window that begins at its ``offset`` along one axis.
+    """The window of each padded image that begins at the image's ``offset`` along one axis.
 
-    A choice among the few possible windows, each a plain slice, is fused into one pass; a gather
-    with an index for each example is several times slower.
+    XLA fuses a choice among the few possible slices into one pass. A gather with an index for each
+    example is several times slower.
     """
     size = images.shape[axis]
     widths = [(margin, margin) if place == axis else (0, 0) for place in range(images.ndim)]
@@ -115,7 +122,7 @@ def _window_along(
 
 
 def random_turn(key: jax.Array, images: jax.Array, degrees: float, zoom: float) -> jax.Array:
-    """Rotates and enlarges each image about its centre, by bilinear interpolation.
+    """Images rotated and enlarged at random about their centres, by bilinear interpolation.
 
     Args:
       key: draws an angle from -degrees ... degrees and a factor from 1 - zoom ... 1 + zoom for each
@@ -130,7 +137,7 @@ def random_turn(key: jax.Array, images: jax.Array, degrees: float, zoom: float) 
 
 
 def turn(image: jax.Array, angle: jax.Array | float, factor: jax.Array | float) -> jax.Array:
-    """Rotates an image anticlockwise and enlarges it, about its centre.
+    """An image rotated anticlockwise and enlarged about its centre, by bilinear interpolation.
 
     Args:
       image: (height, width[, channels]); outside of it is 0. Integers are rounded.
@@ -138,7 +145,7 @@ def turn(image: jax.Array, angle: jax.Array | float, factor: jax.Array | float) 
       factor: above 1 enlarges.
     """
     centre = [(size - 1) / 2 for size in image.shape[:2]]
-    # Each pixel of the result looks up where it came from; rows run downwards.
+    # Each pixel of the result is read at the place that it came from; rows run downwards.
     y, x = jnp.mgrid[: image.shape[0], : image.shape[1]]
     y, x = (y - centre[0]) / factor, (x - centre[1]) / factor
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
@@ -168,7 +175,7 @@ def expand_shifts(images: np.ndarray) -> np.ndarray:
       images: (n, height, width[, channels]).
 
     Returns:
-      (5 n, height, width[, channels]) of the same dtype; what is shifted in is 0.
+      (5 n, height, width[, channels]) of the same dtype; pixels from outside the image are 0.
     """
     check_images(images.shape, "expand_shifts needs")
     count = len(images)

@@ -16,11 +16,11 @@ NOISE = 1e-12
 SUBTRACT = "subtract a constant, such as the mean, from them before they are stored"
 
 PLAIN = (np.ndarray, np.memmap)
-"""The arrays of NumPy that JAX takes; neither masked ones nor matrices."""
+"""The array types of NumPy that JAX takes: neither masked arrays nor matrices."""
 
 
 def check_arrays(split: Mapping[str, Any], name: str) -> None:
-    """Refuses a split that is not arrays of numbers of one length, inputs and targets among them.
+    """Refuses a split unless it holds inputs, targets and other arrays of numbers of one length.
 
     Raises:
       UserError: names the split and what is wrong with it.
@@ -44,7 +44,7 @@ def check_arrays(split: Mapping[str, Any], name: str) -> None:
         if 0 in array.shape[1:]:
             raise UserError(f"{where} has examples of shape {array.shape[1:]}: of no numbers")
         if array.dtype.kind in "iu" and array.dtype.itemsize > 4:
-            # JAX would wrap around what 32 bits cannot hold.
+            # JAX would wrap integers that 32 bits cannot hold around.
             narrow(np.asarray(array), where)
     sizes = {path_name(path): len(array) for path, array in leaves}
     if len(set(sizes.values())) != 1:
@@ -53,19 +53,20 @@ def check_arrays(split: Mapping[str, Any], name: str) -> None:
 
 def _is_examples(array: Any) -> bool:
     is_array = isinstance(array, jax.Array) or type(array) in PLAIN
-    # Kind V are the numbers of 16 bits that NumPy itself does not know.
+    # bfloat16 and other dtypes that NumPy itself lacks are of kind V.
     return is_array and array.ndim > 0 and array.dtype.kind in "biufV" and _is_taken(array.dtype)
 
 
 def _is_taken(dtype: np.dtype) -> bool:
-    """Whether JAX takes numbers as they lie in memory."""
+    """Whether JAX takes an array of this dtype without conversion."""
     return dtype.isnative and dtype.itemsize <= 8
 
 
 def check_targets(split: Mapping[str, Any], classes: int, name: str) -> None:
     """Refuses a label that is none of the classes.
 
-    Targets with more axes are of sequences, where -1 is padding, and under a mask any may be.
+    Targets with more axes belong to sequences, where -1 is padding. Labels of masked examples are
+    not checked.
 
     Raises:
       UserError: names the split and the first such label.

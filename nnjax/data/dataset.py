@@ -19,19 +19,20 @@ from nnjax.errors import UserError, nearest
 
 Batch = Mapping[str, Any]
 """Arrays by name, all with the same number of examples along the first axis: ``inputs``,
-``targets`` and, where some examples do not count, ``mask`` (1 for an example that does, else 0).
-``inputs`` may itself be a dict of arrays. Ids of words are integers, and a negative one is padding:
-nothing is there."""
+``targets`` and, where some examples do not count, ``mask`` (1 for an example that counts, else 0).
+``inputs`` may itself be a dict of arrays. Ids of words are integers; a negative id is padding."""
 
 SPLITS = ("train", "validation", "test")
 """The names of the splits, in the order in which they are shown."""
 
+NO_TARGETS = "the data has no targets to learn"
+
 STREAM_BATCH = 200
-"""Examples of a stream to evaluate at once: they are decoded one by one, and may be large."""
+"""Size of an evaluation batch of a stream, whose examples may be large, and slow to decode."""
 
 
 class Described:
-    """What every form of data can tell of itself, and how a batch of it is prepared.
+    """Shapes, classes and vocabularies of data, and the preprocessing of its batches.
 
     Attributes:
       stored: shape and dtype of one example as stored, by the array's name.
@@ -40,7 +41,7 @@ class Described:
         of words, or several arrays, as they are.
       augment: applied to the inputs on the device before ``preprocess``, in training only.
       vocabulary: the words of the inputs, where these are ids.
-      target_vocabulary: the words of what is predicted word by word.
+      target_vocabulary: the words of the targets, where these are predicted word by word.
       preprocessed: the array that ``augment`` and ``preprocess`` are applied to, where the inputs
         are several arrays, such as "source" for images with captions.
       maximum_length: the number of words, or characters, after which texts are cut; None cuts none.
@@ -61,16 +62,22 @@ class Described:
 
     @property
     def outputs(self) -> int:
-        """Number of outputs that a model of this data needs: classes, words, or numbers."""
+        """Number of outputs that a model of this data needs: classes, words, or numbers.
+
+        Raises:
+          UserError: the examples hold no targets.
+        """
         if self.classes is not None:
             return len(self.classes)
         if self.target_vocabulary is not None:
             return len(self.target_vocabulary)
+        if "targets" not in self.stored:
+            raise UserError(f"{NO_TARGETS}; its examples hold {', '.join(self.stored)}")
         shape = self.stored["targets"].shape
         return shape[-1] if shape else 1
 
     def prepare(self, batch: Batch, key: jax.Array | None = None) -> Batch:
-        """Turns a batch as stored into what a learner takes; pure, to be called under ``jit``.
+        """The batch that a learner takes, from a batch as stored; pure, to be called under ``jit``.
 
         Args:
           batch: with ``inputs`` as stored.
@@ -94,9 +101,9 @@ class Described:
         return self.preprocess(array if key is None else self.augment(key, array))
 
     def example(self, batch_size: int = 1) -> Any:
-        """Shape and dtype of a batch as a learner takes it, without computing anything."""
+        """Shape and dtype of a batch that :meth:`prepare` returns; nothing is computed."""
         stored = jax.tree.map(
-            # As it is on the device, where 64 bits become 32.
+            # The device holds 64-bit numbers as 32-bit numbers.
             lambda one: jax.ShapeDtypeStruct(
                 (batch_size, *one.shape), jax.dtypes.canonicalize_dtype(one.dtype)
             ),
@@ -107,7 +114,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Spec(Described):
-    """What is known of data before it is read: enough for a dry run.
+    """Shapes, sizes and classes of data that is not read yet: enough for a dry run.
 
     Attributes:
       stored: shape and dtype of one example as stored, by the array's name.
@@ -123,6 +130,17 @@ class Spec(Described):
       complete: whether ``prepare`` does here what it does in the data, so that a trained model can
         be used without it; False where the data is of a class with a ``prepare`` of its own, None
         where that is not known.
+
+    Example:
+      >>> import jax
+      >>> from nnjax.data import Spec
+      >>> stored = {
+      ...     "inputs": jax.ShapeDtypeStruct((28, 28, 1), "uint8"),
+      ...     "targets": jax.ShapeDtypeStruct((), "int32"),
+      ... }
+      >>> spec = Spec(stored, {"train": 60_000}, ("shirt", "shoe"))
+      >>> spec.outputs, spec.example(batch_size=32)["inputs"].shape
+      (2, (32, 28, 28, 1))
     """
 
     stored: Mapping[str, Any]
@@ -146,23 +164,31 @@ class Dataset(Described):
     """Examples in memory.
 
     Attributes:
-      splits: the arrays of each split, by its name ("train", "validation", "test"). Kept as they
-        were stored (uint8 pixels, say): a quarter of the memory and of the traffic.
+      splits: the arrays of each split, by its name ("train", "validation", "test"). They stay as
+        they were stored: uint8 pixels take a quarter of the memory and traffic of float32.
       classes: the names of the classes, in the order of the targets; None for a regression.
       preprocess: applied to the inputs on the device, in training and evaluation; None leaves ids
         of words, or several arrays, as they are.
       augment: applied to the inputs on the device before ``preprocess``, in training only.
       vocabulary: the words of the inputs, where these are ids.
-      target_vocabulary: the words of what is predicted word by word.
+      target_vocabulary: the words of the targets, where these are predicted word by word.
       preprocessed: the array that ``augment`` and ``preprocess`` are applied to, where the inputs
         are several arrays, such as "source" for images with captions.
       maximum_length: the number of words, or characters, after which the source has cut texts; None
         where it cuts none.
 
     Raises:
-      UserError: there is nothing to train on, a split has another name, lacks inputs or targets,
-        holds something else than arrays of numbers, or arrays that do not fit together, or a label
-        is none of the classes.
+      UserError: there are no training examples; a split has another name, lacks inputs or targets,
+        or holds something else than arrays of numbers; arrays differ in shape; a label is none of
+        the classes; or 32 bits cannot tell the numbers of a feature apart.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import Dataset
+      >>> train = {"inputs": np.array([[0.5], [1.5], [2.5]]), "targets": np.array([0, 1, 1])}
+      >>> data = Dataset({"train": train}, ("cold", "hot"))
+      >>> [batch["mask"].tolist() for batch in data.batches("train", 2)]
+      [[1.0, 1.0], [1.0, 0.0]]
     """
 
     splits: Mapping[str, Batch]
@@ -245,11 +271,11 @@ class Dataset(Described):
         return replace(self, splits=splits, classes=spec.classes, preprocess=spec.preprocess)
 
     def take(self, arrays: Batch, index: ArrayLike) -> Batch:
-        """Makes a batch of the arrays of a split: on the host if all are NumPy's, else pure.
+        """A batch of some examples of a split: NumPy arrays if the split has them, else JAX arrays.
 
         Args:
           arrays: of a split.
-          index: int32 (batch,) of examples; one out of range gives some example or other.
+          index: int32 (batch,) of examples. An index out of range gives the nearest example.
         """
         return jax.tree.map(
             lambda array: library(array, index).take(array, index, axis=0, mode="clip"),
@@ -295,7 +321,7 @@ def _dtypes(inputs: Any) -> list[str]:
 
 
 def library(*arrays: Any) -> Any:
-    """What computes with arrays where they are: ``jax.numpy`` if any is JAX's, else ``numpy``."""
+    """The module to compute with: ``jax.numpy`` if any array is on a device, else ``numpy``."""
     return jnp if any(isinstance(array, jax.Array) for array in arrays) else np
 
 
@@ -308,13 +334,28 @@ def one_of(arrays: Batch) -> dict[str, Any]:
 
 @runtime_checkable
 class Source(Protocol):
-    """Where data comes from: a frozen dataclass of options that can load it.
+    """A place that data comes from: a frozen dataclass of options with a method ``load``.
 
-    A source that can tell shapes and sizes without reading all of the data also has
+    A source that knows shapes and sizes without reading all of the data also has
     ``spec() -> Described`` (see :func:`specification`).
+
+    Example:
+      >>> import dataclasses
+      >>> import numpy as np
+      >>> from nnjax.data import Dataset, Source
+      >>> @dataclasses.dataclass(frozen=True)
+      ... class Doubles:
+      ...     count: int = 4
+      ...     def load(self):
+      ...         x = np.arange(self.count, dtype=np.float32)
+      ...         return Dataset({"train": {"inputs": x[:, None], "targets": 2 * x}})
+      >>> isinstance(Doubles(), Source), Doubles(3).load().size("train")
+      (True, 3)
     """
 
-    def load(self) -> "Dataset | Stream": ...
+    def load(self) -> "Dataset | Stream":
+        """Reads or generates the data."""
+        ...
 
 
 def specification(source: Source) -> Any:
@@ -323,6 +364,12 @@ def specification(source: Source) -> Any:
     Returns:
       A :class:`Spec`, :class:`Dataset` or :class:`Stream`: each has ``size``, ``outputs``,
       ``classes``, ``prepare`` and ``example``.
+
+    Example:
+      >>> from nnjax.data import Mnist, specification
+      >>> spec = specification(Mnist(validation=5_000))
+      >>> spec.size("train"), spec.outputs
+      (55000, 10)
     """
     spec = getattr(source, "spec", None)
     return source.load() if spec is None else spec()
@@ -366,7 +413,7 @@ def conform(data: Any, spec: Spec) -> Any:
 
 
 class BatchIterator(Protocol):
-    """Iterates over batches and knows its position."""
+    """An iterator over batches whose position can be saved and restored."""
 
     def __iter__(self) -> Iterator[Batch]: ...
 
@@ -383,10 +430,17 @@ class BatchIterator(Protocol):
 
 @runtime_checkable
 class Stream(Protocol):
-    """Data that does not fit in memory, or must be decoded: batches one after another.
+    """Data that does not fit in memory, or must be decoded: one batch after another.
 
     ``stored``, ``classes``, the vocabularies, ``outputs``, ``size``, ``prepare`` and ``example``
-    are those of :class:`Described`.
+    are those of :class:`Described`, which a class of your own can inherit.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import RecordStream, Stream
+      >>> records = [{"inputs": np.ones(3), "targets": np.ones(1)}]
+      >>> isinstance(RecordStream({"train": records}), Stream)
+      True
     """
 
     @property
@@ -415,9 +469,9 @@ class Stream(Protocol):
 
         The last batch of an epoch is padded to ``batch_size`` and carries a ``mask``.
 
-        A stream may also take ``rows``, here and in :meth:`batches`, a slice of the rows of each
-        batch: of several processes each then reads only its own. Rows past the end of a batch are
-        padding, with a ``mask`` of 0.
+        Here and in :meth:`batches` a stream may also take ``rows``, a slice of the rows of each
+        batch: then each of several processes reads only its own rows. Rows past the end of a batch
+        are padding, with a ``mask`` of 0.
         """
         ...
 
@@ -427,11 +481,11 @@ class Stream(Protocol):
 
 
 Known = Dataset | Stream | Spec
-"""Data, or what is known of it where it is not read."""
+"""Data, or the specification of data that is not read."""
 
 
 def pad(batch: Batch, batch_size: int) -> dict[str, Any]:
-    """Pads a batch of NumPy arrays to ``batch_size`` examples with copies of its own, masked.
+    """A batch of NumPy arrays, padded to ``batch_size`` examples with masked copies of its own.
 
     Returns:
       The batch with a ``mask`` of float32 (batch_size,).

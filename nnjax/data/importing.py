@@ -1,4 +1,4 @@
-"""Writes files of one's own as a TFDS set, in the format array_record; needs no TensorFlow."""
+"""Import of your own files as a TFDS set in the format array_record; needs no TensorFlow."""
 
 import io
 import re
@@ -25,7 +25,7 @@ Arrays = Mapping[str, Batch]
 
 
 def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
-    """Writes a set in TFDS format, whole or not at all; ``Tfds(name)`` loads it.
+    """The folder of a new TFDS set, written from files of your own; ``Tfds(name)`` loads the set.
 
     Arrays keep their order. Training images of a folder, which lie there class by class, are
     written shuffled, so that ``Tfds(name, seed=None)`` has the splits of ``ImageFolder``.
@@ -41,7 +41,14 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
 
     Raises:
       UserError: the name is taken or not allowed, there is nothing to import, a file is damaged, or
-        the set cannot be written.
+        the set cannot be written. The set is written whole or not at all.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import Tfds, import_folder
+      >>> import_folder("pets", Path("photos"))  # doctest: +SKIP
+      PosixPath('.../tensorflow_datasets/pets/1.0.0')
+      >>> data = Tfds("pets", size=(64, 64)).load()  # doctest: +SKIP
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(
@@ -74,7 +81,7 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
 
 
 def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
-    """The examples of each split, images in files as their paths, and the names of the classes."""
+    """The examples of each split, image files as paths, and the names of the classes."""
     if source.is_file() or (source.is_dir() and _one_npz(source)):
         return read_npz(_one_npz(source) or source)
     if not source.is_dir():
@@ -86,7 +93,7 @@ def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
     stored, classes = find_images(source)
     for split in stored.values():
         for path in split["inputs"]:
-            # Before anything is written: every image must decode.
+            # Every image must decode before anything is written.
             decode(path, None, 3, str(path))
     return {**stored, "train": shuffled(stored["train"], SEED)}, classes
 
@@ -111,7 +118,7 @@ def _make_builder(
         tfds.core.GeneratorBasedBuilder,
         skip_registration=True,  # pyright: ignore[reportCallIssue]
     ):
-        """Examples in the order given, which is that in which they are read."""
+        """Examples that are read in the order in which they are written."""
 
         VERSION = tfds.core.Version(VERSION)
 
@@ -140,7 +147,7 @@ def _make_builder(
 
 
 def _is_image(inputs: np.ndarray) -> bool:
-    """Whether inputs (n, ...) are files of images, or arrays that a PNG can hold."""
+    """Whether inputs (n, ...) are paths of image files, or arrays that a PNG file can hold."""
     as_pixels = inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[-1] in (1, 3)
     return inputs.dtype == object or as_pixels
 
@@ -170,7 +177,7 @@ def _examples(split: Batch, keys: tuple[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    """(height, width, 1 or 3) uint8 as a PNG file; TFDS would take TensorFlow to make one."""
+    """(height, width, 1 or 3) uint8 as a PNG file, for which TFDS itself would need TensorFlow."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -9,7 +9,7 @@ import numpy as np
 from nnjax.errors import UserError
 
 MANY = 100_000
-"""More classes than this are not taken from labels that are fewer than the classes themselves."""
+"""A label may imply more classes than this only if there are as many labels as classes."""
 
 
 FEWEST_LABELS = 20
@@ -17,12 +17,12 @@ FEWEST_LABELS = 20
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """The names "0", "1" ... of ``count`` classes that have no others."""
+    """The names "0", "1" ... for ``count`` classes without names of their own."""
     return tuple(str(index) for index in range(count))
 
 
 def check_distinct(names: Sequence[str], where: str | Path) -> None:
-    """Refuses names of classes of which one is there twice; ``where`` describes what lists them."""
+    """Refuses a list of class names that holds a name twice; ``where`` says what lists them."""
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise UserError(f"{where} names the class '{twice}' twice; name each class once")
@@ -34,11 +34,11 @@ def count_classes(labels: np.ndarray, where: str | Path, otherwise: str = "") ->
     Args:
       labels: of all training examples.
       where: describes, in the message, what holds them.
-      otherwise: what else can be done about labels that are too large; ends the message.
+      otherwise: other advice about labels that are no classes; ends the message.
 
     Raises:
-      UserError: there is no label, ``labels`` are numbers of another kind, or one of them is so
-        large that it can hardly count classes from 0: an identifier, perhaps.
+      UserError: there is no label, ``labels`` are not integers, nearly all of them differ, or one
+        of them is so large that it can hardly count classes from 0: an identifier, perhaps.
     """
     if labels.dtype.kind not in "biu":
         raise UserError(f"the labels in {where} are {labels.dtype}; class labels must be integers")
@@ -67,10 +67,10 @@ def check_labels(labels: np.ndarray, classes: int, where: str | Path, first: int
       labels: of examples that follow each other.
       classes: number of classes.
       where: describes, in the message, what holds them.
-      first: the place there of the first of them.
+      first: the number of the first example, for the message.
 
     Raises:
-      UserError: a label is not one of the classes; the message names the first and ``where`` it is.
+      UserError: a label is not one of the classes; the message names the first such label.
     """
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
         raise UserError(
@@ -109,7 +109,7 @@ def narrow(array: np.ndarray, where: str, keep_digits: bool = False) -> np.ndarr
 
 
 def convert(array: np.ndarray, dtype: np.typing.DTypeLike, where: str) -> np.ndarray:
-    """The same numbers as another real dtype; of the same one, without copying.
+    """The same numbers as another real dtype; not copied where they have it already.
 
     Raises:
       UserError: the array, described by ``where``, does not hold real numbers, or one of them is
@@ -119,7 +119,7 @@ def convert(array: np.ndarray, dtype: np.typing.DTypeLike, where: str) -> np.nda
         raise UserError(f"{where} is {array.dtype}; it must hold real numbers")
     dtype = np.dtype(dtype)
     limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    # NaN is both the least and the greatest, and within no limits.
+    # With a NaN, min and max are NaN, and the comparison is false.
     if not (limits.min <= array.min(initial=0) and array.max(initial=0) <= limits.max):
         place = np.argwhere(~((limits.min <= array) & (array <= limits.max)))[0].tolist()
         at = f" at {place}" if place else ""

@@ -1,14 +1,17 @@
-"""The order in which training examples are seen: a function of (seed, epoch) and nothing else."""
+"""The order of the training examples in an epoch: a function of (seed, epoch) alone."""
 
 import numpy as np
 
 
 def epoch_order(examples: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
-    """Draws the order of one epoch, a permutation of 0 ... examples - 1, int32 (examples,).
+    """The order of one epoch: a random permutation of 0 ... examples - 1, int32 (examples,).
 
-    Seeds are below 2**32. Another ``stream`` gives another order, for a second thing to draw in the
-    same epoch.
+    Args:
+      examples: number of training examples.
+      seed: below 2**32.
+      epoch: counted from 0.
+      stream: another number gives an independent order in the same epoch.
     """
-    # Philox is counter-based: every key has numbers of its own, with no state to save.
+    # Philox is counter-based: every (seed, epoch) has random numbers of its own; no state is saved.
     key = np.array([seed ^ (stream << 40), epoch], np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).permutation(examples).astype(np.int32)

@@ -30,6 +30,16 @@ class Preprocess:
       std: divided by after subtracting; empty for none.
       permutation_seed: draws one permutation of all pixels (or features) of an example and applies
         it to every example; None leaves them where they are.
+
+    Raises:
+      UserError: a standard deviation is not above 0, or the seed is out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nnjax.data import Preprocess
+      >>> preprocess = Preprocess(scale=0.5, mean=(1.0,), std=(2.0,))
+      >>> preprocess(jnp.array([[6, 10]]))
+      Array([[1., 2.]], dtype=float32)
     """
 
     scale: float | None = None
@@ -106,7 +116,7 @@ def _subtract_integers(inputs: jax.Array, centre: tuple[int, ...]) -> jax.Array:
 
 
 def ids(tree: Any) -> Any:
-    """Ids of words as models take them: every integer array of a pytree as int32."""
+    """A pytree with every array of integers as int32, the dtype of word ids in models."""
 
     def cast(leaf: jax.Array) -> jax.Array:
         return leaf.astype(jnp.int32) if jnp.issubdtype(leaf.dtype, jnp.integer) else leaf
@@ -115,7 +125,7 @@ def ids(tree: Any) -> Any:
 
 
 def permute(inputs: Array, seed: int) -> Array:
-    """Applies one permutation, drawn from ``seed``, to the elements of every example.
+    """Inputs with the elements of every example in one order, drawn from ``seed``.
 
     Maps (batch, ...) to the same shape and dtype.
     """

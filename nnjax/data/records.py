@@ -14,7 +14,7 @@ Record = Mapping[str, np.ndarray]
 
 
 class Records(Protocol):
-    """Examples by index. Reading must be thread-safe and always give the same."""
+    """Examples by index. Reading must be thread-safe, and an index must always give the same."""
 
     def __len__(self) -> int: ...
 
@@ -34,7 +34,7 @@ def stack(
     indices: Sequence[int] | np.ndarray,
     stored: Mapping[str, jax.ShapeDtypeStruct],
 ) -> dict[str, np.ndarray]:
-    """Reads some records, one after another, into arrays with a batch axis.
+    """Arrays with a batch axis of some records, which are read one after another.
 
     Args:
       records: to read from.
@@ -51,7 +51,7 @@ def stack(
 
 
 def collect(records: Records) -> dict[str, np.ndarray]:
-    """Reads all records, several at a time, into arrays with a batch axis.
+    """Arrays with a batch axis of all records, which threads read in parallel.
 
     Raises:
       UserError: a record is of another shape than the first.
@@ -72,6 +72,6 @@ def _fill(arrays: Mapping[str, np.ndarray], place: int, record: Record) -> None:
         if np.shape(record[name]) != array.shape[1:]:
             raise UserError(
                 f"the {name} of one example are of shape {np.shape(record[name])}, those of the "
-                f"first of shape {array.shape[1:]}; images are brought to one size with --data.size"
+                f"first of shape {array.shape[1:]}; bring images to one size with --data.size"
             )
         array[place] = record[name]

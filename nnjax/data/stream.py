@@ -1,4 +1,4 @@
-"""Streams: batches read and decoded by a few threads while the model trains, by ``grain``."""
+"""Streams: batches that ``grain`` reads and decodes in threads while the model trains."""
 
 import functools
 import sys
@@ -19,22 +19,34 @@ from nnjax.data.splits import ImageSplits
 from nnjax.errors import UserError
 
 THREADS = 4
-"""Decoding of images lets go of Python's lock, so that threads do it side by side."""
+"""Pillow releases Python's global lock while it decodes, so that threads run in parallel."""
 
 
 @dataclass(frozen=True)
 class RecordStream(Described):
-    """A stream over records of which any can be read at any time.
+    """A stream of batches of records that can be read in any order.
 
-    The batches of an epoch are those that the same examples in memory would give: their order is a
-    function of (seed, epoch), and the position in it one number.
+    The batches of an epoch are equal to those of the same examples in memory: their order is a
+    function of (seed, epoch), and a position in it is one number.
 
     Attributes:
       splits: the records of each split, by its name ("train", "validation", "test").
       classes: the names of the classes, in the order of the targets; None for a regression.
       preprocess: applied to the inputs on the device, in training and evaluation.
       augment: applied to the inputs on the device before ``preprocess``, in training only.
-      threads: how many batches are read at once, and at most wait to be taken.
+      threads: number of batches that are read at once, and at most wait to be used.
+
+    Example:
+      >>> import numpy as np
+      >>> from nnjax.data import RecordStream
+      >>> class Squares:
+      ...     def __len__(self):
+      ...         return 3
+      ...     def __getitem__(self, index):
+      ...         return {"inputs": np.float32([index]), "targets": np.float32(index**2)}
+      >>> stream = RecordStream({"train": Squares()})
+      >>> [batch["targets"].tolist() for batch in stream.batches("train", 2)]
+      [[0.0, 1.0], [4.0, 4.0]]
     """
 
     splits: Mapping[str, Records]
@@ -45,8 +57,18 @@ class RecordStream(Described):
 
     @functools.cached_property
     def stored(self) -> Mapping[str, jax.ShapeDtypeStruct]:
-        """Shape and dtype of one training example as stored, by the array's name."""
-        return specify(self._split("train")[0])
+        """Shape and dtype of one training example as stored, by the array's name.
+
+        Raises:
+          UserError: the first record lacks inputs or targets.
+        """
+        record = self._split("train")[0]
+        if not {"inputs", "targets"} <= set(record):
+            raise UserError(
+                "a record of a stream must hold the arrays inputs and targets; the first holds "
+                f"{', '.join(record) or 'nothing'}"
+            )
+        return specify(record)
 
     def size(self, name: str) -> int:
         """Number of examples in a split; 0 where the data has no such split."""
@@ -73,7 +95,7 @@ class RecordStream(Described):
         Args:
           batch_size: examples an update.
           seed: of the data order.
-          rows: read only these rows of each batch, those past its end being padding; None is all.
+          rows: the rows of each batch to read; rows past its end are padding. None reads all.
         """
         records = self._split("train")
         steps = -(-len(records) // batch_size)
@@ -113,14 +135,15 @@ class RecordStream(Described):
         rows: slice,
     ) -> Any:
         """An iterator over some rows of the batches of ``steps`` steps, each of ``indices``."""
-        # Imported here: grain takes most of a second.
+        # Imported here, because grain takes most of a second to import.
         import grain
 
         places = np.arange(rows.start, rows.stop)
 
         def read(step: int) -> Batch:
             whole = indices(step)
-            # Padding is copies of the batch's examples in turn, whichever rows of it are read.
+            # Padding repeats the examples of the whole batch, so that it is the same for every
+            # choice of rows.
             index = whole[places % len(whole)]
             if places[-1] < len(whole):
                 batch = stack(records, index, self.stored)
@@ -166,10 +189,10 @@ def load_records(
     classes: tuple[str, ...] | None,
     stream: bool,
 ) -> Dataset | RecordStream:
-    """The data of records already selected, all of it in memory or as a stream.
+    """The data of selected records, in memory or as a stream.
 
     Raises:
-      UserError: an option asks for what a stream cannot do.
+      UserError: a stream cannot do what an option asks for.
     """
     if not stream:
         return options.arrange({name: collect(split) for name, split in splits.items()}, classes)

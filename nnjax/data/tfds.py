@@ -27,24 +27,29 @@ EXTRA = "pip install 'nnjax[tfds]'"
 
 @dataclass(frozen=True)
 class Tfds(ImageSplits):
-    """A set of TensorFlow Datasets, or one that ``nnjax data import`` wrote: ``tfds:NAME``.
+    """A set of TensorFlow Datasets, or a set that ``nnjax data import`` wrote: ``tfds:NAME``.
 
-    Reading needs no TensorFlow. A set that is not there is downloaded and prepared, for some of
-    which TFDS needs TensorFlow.
+    Reading needs no TensorFlow. A set that is missing is downloaded and prepared; TFDS needs
+    TensorFlow to prepare some sets.
 
     Attributes:
       name: the name, such as mnist, or NAME/CONFIG:VERSION.
       data_dir: where TFDS sets are kept; None is $TFDS_DATA_DIR, else ~/tensorflow_datasets.
-      inputs: the feature to learn from; None takes what the set says.
-      targets: the feature to predict; None takes what the set says.
-      classes: number of classes where the set does not say it.
-      size: height and width to bring all images to, sides in proportion, cut about the center; None
-        takes them as they are, all of one size.
-      channels: 1 for grey, 3 for red, green and blue; None takes what the set says.
+      inputs: the feature to learn from; None takes the feature that the set names.
+      targets: the feature to predict; None takes the feature that the set names.
+      classes: number of classes, where the set does not say it.
+      size: height and width that all images are scaled to, in proportion, and then cropped to about
+        the center. None takes images as they are, and they must be of one size.
+      channels: 1 for grey, 3 for red, green and blue; None takes the channels of the set.
       stream: read and decode examples while training instead of all of them before it.
       seed: as in every source; by default 0, for an imported set may lie there class by class. The
         sample of a split is drawn without regard to the classes, whose labels are not read before.
         Where all training examples are used, they keep their order.
+
+    Example:
+      >>> from nnjax.data import Tfds
+      >>> source = Tfds("fashion_mnist", train=5_000, stream=True)
+      >>> data = source.load()  # doctest: +SKIP
     """
 
     name: str = "mnist"
@@ -67,7 +72,7 @@ class Tfds(ImageSplits):
             label is none of the classes.
         """
         records, classes = self._open()
-        # Examples are selected by their places; which stored split they are from goes with them.
+        # Examples are selected by their index and the number of the stored split that they are in.
         places = {
             split: {"inputs": np.arange(len(stored)), "split": np.full(len(stored), index)}
             for index, (split, stored) in enumerate(records.items())
@@ -83,7 +88,7 @@ class Tfds(ImageSplits):
         return data
 
     def spec(self) -> Spec:
-        """The same from the first example alone."""
+        """The specification of what :meth:`load` returns, from the first example alone."""
         records, classes = self._open()
         sizes = {split: len(stored) for split, stored in records.items()}
         return self.describe(specify(records["train"][0]), sizes, classes)
@@ -135,7 +140,7 @@ class Tfds(ImageSplits):
         )
 
     def _reader(self, feature: Any, name: str) -> tuple[Callable[[Any], np.ndarray], Any]:
-        """What turns a stored input into an array, and the decoders that TFDS is to use."""
+        """A function from a stored input to an array, and the decoders that TFDS is to use."""
         tfds = import_tfds()
         where = f"'{name}' of tfds:{self.name}"
         is_image = isinstance(feature, tfds.features.Image) and feature.np_dtype == np.uint8
@@ -187,13 +192,13 @@ class TfdsRecords:
         if self.classes is None:
             return convert(stored, np.float32, f"the target of example {index} in {self.where}")
         if stored.ndim:
-            # Of a sequence, where -1 is padding.
+            # The tags of a sequence, where -1 is padding.
             return stored.astype(np.int32)
         try:
             return check_labels(stored[None], self.classes, self.where, index)[0]
         except UserError as error:
-            remedy = "leave out a split whose labels are hidden, as with --data.test 0"
-            raise UserError(f"{error}; {remedy}") from None
+            advice = "leave out a split whose labels are hidden, as with --data.test 0"
+            raise UserError(f"{error}; {advice}") from None
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,7 @@ class Selected:
 
     Attributes:
       records: all of them.
-      places: (n,) where those are that count.
+      places: (n,) indices of the selected records.
     """
 
     records: TfdsRecords
@@ -216,7 +221,7 @@ class Selected:
 
 
 def import_tfds() -> Any:
-    """Imports TFDS, which is an extra.
+    """The module ``tensorflow_datasets``, which is an optional dependency.
 
     Raises:
       UserError: it is not installed.
@@ -229,7 +234,7 @@ def import_tfds() -> Any:
 
 
 def open_set(name: str, data_dir: Path | None) -> Any:
-    """Returns the TFDS builder of a prepared set; prepares it where it is not.
+    """The TFDS builder of a set, which is prepared where it is not yet.
 
     Raises:
       UserError: there is no such set, or it cannot be prepared.
@@ -255,7 +260,7 @@ def open_set(name: str, data_dir: Path | None) -> Any:
 def stored_splits(
     builder: Any, name: str, decoders: Any = None
 ) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """The examples of a prepared set: of training, and where there are any, validation and test.
+    """The examples of the train, validation and test split of a prepared set.
 
     Raises:
       UserError: they are not in the format array_record, or there are none to train on.
@@ -286,15 +291,15 @@ def _prepare(builder: Any, name: str) -> None:
         with quiet():
             builder.download_and_prepare()
     except Exception as error:
-        remedy = "go online once, or prepare it elsewhere and copy its folder"
+        advice = "go online once, or prepare it elsewhere and copy its folder"
         if isinstance(error, ImportError) or "tensorflow" in str(error)[:200].lower():
-            remedy = f"preparing it needs TensorFlow: {EXTRA} tensorflow"
+            advice = f"preparing it needs TensorFlow: {EXTRA} tensorflow"
         said = _first_line(error).rstrip(".")
-        raise UserError(f"{missing} and cannot be prepared ({said}); {remedy}") from None
+        raise UserError(f"{missing} and cannot be prepared ({said}); {advice}") from None
 
 
 def _unreachable_host(urls: Mapping[str, Any]) -> str | None:
-    """The host of the first address, if its name cannot be found: TFDS would try for minutes."""
+    """The host of the first address if its name is not resolved; TFDS would retry for minutes."""
     host = next((urllib.parse.urlsplit(url).hostname for url in sorted(urls)), None)
     if host is None or urllib.request.getproxies():
         return None
@@ -307,7 +312,7 @@ def _unreachable_host(urls: Mapping[str, Any]) -> str | None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps TFDS from talking; its progress shows only on a terminal."""
+    """Silences the output of TFDS; its progress bar shows only on a terminal."""
     tfds = import_tfds()
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()

@@ -178,3 +178,11 @@ def test_rows_are_read_in_parts(batch_size):
             counts = padded["mask"] > 0
             np.testing.assert_array_equal(counts, joined["mask"] > 0)
             same(*([{name: array[counts] for name, array in b.items()}] for b in (padded, joined)))
+
+
+@pytest.mark.parametrize("record", [{"inputs": np.ones(2)}, {"targets": np.ones(2)}])
+def test_records_without_targets_or_inputs_are_one_sentence(record):
+    stream = RecordStream({"train": [record] * 4})
+    for use in (lambda: stream.stored, lambda: stream.outputs, lambda: stream.batches("train", 2)):
+        with pytest.raises(UserError, match=r"must hold the arrays inputs and targets; the first"):
+            list(use())

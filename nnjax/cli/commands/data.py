@@ -1,4 +1,4 @@
-"""``nnjax data``: fetches MNIST, or turns files of your own into a TFDS set."""
+"""``nnjax data``: downloads MNIST, or writes files of your own as a TFDS set."""
 
 import sys
 from pathlib import Path

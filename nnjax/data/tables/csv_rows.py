@@ -11,16 +11,17 @@ from nnjax.errors import UserError
 def read_rows(
     lines: Iterable[str], path: Path, delimiter: str, *, skip_spaces: bool = False
 ) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line where it ends, counted from 1.
+    """The rows of a CSV file that are not blank, each with the line where it ends, counted from 1.
 
     Args:
       lines: of the file, with their ends.
       path: of the file, for messages.
-      delimiter: between cells, which may be of any length.
-      skip_spaces: leave out those after a delimiter, also before a quote.
+      delimiter: the character between cells. A cell may be of any length.
+      skip_spaces: leave out spaces after a delimiter, also before a quote.
 
     Raises:
-      UserError: the delimiter is not one character, or the quotes of a row do not fit.
+      UserError: the delimiter is not one character, or is a quote or a line end; or a quote is not
+        closed.
     """
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise UserError(

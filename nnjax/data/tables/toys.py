@@ -1,4 +1,4 @@
-"""Toy data: the seven days at the beach; scikit-learn's blobs, circles, digits and diabetes."""
+"""Toy data: seven days at the beach, and scikit-learn's blobs, circles, digits and diabetes."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -37,10 +37,16 @@ PATIENT = {
 class Beach:
     """Seven days (cloudy, hot, windy), each graded 1 to 3, and whether one went to the beach.
 
-    Linearly separable. There is only a training split.
+    The classes are linearly separable. There is only a training split.
 
     Attributes:
       preprocess: what is done to the inputs on the device.
+
+    Example:
+      >>> from nnjax.data import Beach
+      >>> data = Beach().load()
+      >>> data.classes, data.split("train")["inputs"][0].tolist()
+      (('home', 'beach'), [1.0, 3.0, 2.0])
     """
 
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -55,14 +61,20 @@ class Beach:
 
 @dataclass(frozen=True)
 class Blobs(Splits):
-    """Points of the plane in round heaps: ``sklearn.datasets.make_blobs``.
+    """Points of the plane in round clusters: ``sklearn.datasets.make_blobs``.
 
     Attributes:
       examples: number of points, of all splits together.
-      centers: number of heaps, which are the classes.
-      center_box: bounds of both coordinates of the heaps' centers, which are drawn uniformly.
-      spread: standard deviation of a heap.
+      centers: number of clusters, which are the classes.
+      center_box: bounds of both coordinates of the clusters' centers, which are drawn uniformly.
+      spread: standard deviation of a cluster.
       seed: draws the points, and then shuffles them before any are taken.
+
+    Example:
+      >>> from nnjax.data import Blobs
+      >>> data = Blobs(examples=50, centers=3).load()
+      >>> data.outputs, data.size("train"), data.size("test")
+      (3, 40, 10)
     """
 
     examples: Annotated[int, Bounds(at_most=MOST_POINTS)] = 500
@@ -73,7 +85,7 @@ class Blobs(Splits):
 
     def load(self) -> Dataset:
         """Inputs (n, 2) float32, targets (n,) int32; a fifth is the test split."""
-        # Imported here: scikit-learn takes most of a second.
+        # Imported here, because scikit-learn takes most of a second to import.
         from sklearn.datasets import make_blobs
 
         self._check()
@@ -87,7 +99,7 @@ class Blobs(Splits):
         return self.dataset({"train": _points(points, labels)}, numbered(self.centers))
 
     def spec(self) -> Spec:
-        """The same without drawing any points."""
+        """The specification of what :meth:`load` returns, without drawing any points."""
         self._check()
         return self.describe(POINT, {"train": self.examples}, numbered(self.centers))
 
@@ -106,6 +118,11 @@ class Circles(Splits):
       noise: standard deviation of the noise on both coordinates.
       factor: radius of the inner circle (class 1); that of the outer (class 0) is 1.
       seed: draws the noise, and then shuffles the points before any are taken.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> Circles(examples=50, noise=0.0).load().split("train")["inputs"].shape
+      (40, 2)
     """
 
     examples: Annotated[int, Bounds(at_most=MOST_POINTS)] = 500
@@ -115,7 +132,7 @@ class Circles(Splits):
 
     def load(self) -> Dataset:
         """Inputs (n, 2) float32, targets (n,) int32; a fifth is the test split."""
-        # Imported here: scikit-learn takes most of a second.
+        # Imported here, because scikit-learn takes most of a second to import.
         from sklearn.datasets import make_circles
 
         self._check()
@@ -125,7 +142,7 @@ class Circles(Splits):
         return self.dataset({"train": _points(points, labels)}, numbered(2))
 
     def spec(self) -> Spec:
-        """The same without drawing any points."""
+        """The specification of what :meth:`load` returns, without drawing any points."""
         self._check()
         return self.describe(POINT, {"train": self.examples}, numbered(2))
 
@@ -143,6 +160,12 @@ class Digits(ImageSplits):
     Attributes:
       seed: shuffles the digits before any are taken.
       preprocess: what is done to the inputs on the device.
+
+    Example:
+      >>> from nnjax.data import Digits
+      >>> data = Digits(train=100, test=50).load()
+      >>> data.split("train")["inputs"].shape, data.outputs
+      ((100, 8, 8, 1), 10)
     """
 
     seed: int | None = field(default=0, kw_only=True)
@@ -150,7 +173,7 @@ class Digits(ImageSplits):
 
     def load(self) -> Dataset:
         """Inputs (n, 8, 8, 1) uint8, targets (n,) int32; a fifth is the test split."""
-        # Imported here: scikit-learn takes most of a second.
+        # Imported here, because scikit-learn takes most of a second to import.
         from sklearn.datasets import load_digits
 
         images, labels = load_digits(return_X_y=True)
@@ -161,19 +184,25 @@ class Digits(ImageSplits):
         return self.dataset({"train": digits}, numbered(10))
 
     def spec(self) -> Spec:
-        """The same without reading the images."""
+        """The specification of what :meth:`load` returns, without reading the images."""
         return self.describe(DIGIT, {"train": 1797}, numbered(10))
 
 
 @dataclass(frozen=True)
 class Diabetes(Splits):
-    """442 patients: ten measurements, and how far the disease went in a year (25 to 346).
+    """442 patients: ten measurements, and the progress of diabetes after a year (25 to 346).
 
     A regression (Efron et al., Least Angle Regression, 2004): ``sklearn.datasets.load_diabetes``.
 
     Attributes:
       seed: shuffles the patients before any are taken.
       standardise: subtract the mean of the training inputs and divide by their standard deviation.
+
+    Example:
+      >>> from nnjax.data import Diabetes
+      >>> data = Diabetes().load()
+      >>> data.stored["inputs"].shape, data.classes
+      ((10,), None)
     """
 
     seed: int | None = field(default=0, kw_only=True)
@@ -181,7 +210,7 @@ class Diabetes(Splits):
 
     def load(self) -> Dataset:
         """Inputs (n, 10) float32, targets (n,) float32; a fifth is the test split."""
-        # Imported here: scikit-learn takes most of a second.
+        # Imported here, because scikit-learn takes most of a second to import.
         from sklearn.datasets import load_diabetes
 
         inputs, targets = load_diabetes(return_X_y=True, scaled=False)
@@ -192,7 +221,7 @@ class Diabetes(Splits):
         return self.dataset({"train": patients}, None)
 
     def spec(self) -> Spec:
-        """The same without reading the table."""
+        """The specification of what :meth:`load` returns, without reading the table."""
         return self.describe(PATIENT, {"train": 442}, None)
 
 

@@ -1,4 +1,4 @@
-"""Tasks for sequence models whose examples are generated."""
+"""Generated tasks for sequence models: adding, addition, copying and parity."""
 
 from nnjax.data.tasks.adding import Adding
 from nnjax.data.tasks.addition import Addition

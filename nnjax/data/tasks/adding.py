@@ -1,4 +1,4 @@
-"""The adding problem: remember two numbers over a long time (Hochreiter and Schmidhuber, 1997)."""
+"""The adding problem: remember two numbers for many steps (Hochreiter and Schmidhuber, 1997)."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,26 @@ from nnjax.traced import check_number
 
 @dataclass(frozen=True)
 class Adding(Generated):
-    """Add the two marked ones of a long sequence of numbers.
+    """The adding problem: the sum of the two marked numbers in a long sequence.
 
     Experiment 4 of Hochreiter and Schmidhuber, "Long short-term memory" (1997): at every step a
-    number, uniform in [-1, 1], and a mark: -1 at the first and the last step, 1 at two others, one
-    of the first ten and one of the first half, and 0 elsewhere. The target is
+    number, uniform in [-1, 1], and a mark: 1 at one of the first ten steps and at another step of
+    the first half, else -1 at the first and the last step, and 0 elsewhere. The target is
     0.5 + (X1 + X2) / 4 of the marked numbers X1 and X2, so that at least half of the sequence lies
     between them and the answer; the number of a marked first step counts as 0. A sequence is solved
-    where the error is at most 0.04. To answer 0.5 always has a mean squared error a little below
+    if the error is at most 0.04. The constant answer 0.5 has a mean squared error a little below
     1/24.
 
     Attributes:
       length: steps of a sequence, T; the shortest where lengths vary.
       varied: draw the length of each sequence from T to T + T/10, as the paper does. Then the
-        inputs are padded with zeros, and tell the lengths.
+        sequences are padded with zeros, and the inputs hold their lengths, too.
+
+    Example:
+      >>> from nnjax.data import Adding
+      >>> data = Adding(length=30, train=100, validation=0, test=0).load()
+      >>> data.split("train")["inputs"].shape
+      (100, 30, 2)
     """
 
     length: int = 100
@@ -46,7 +52,7 @@ class Adding(Generated):
         return Dataset(splits, preprocess=None)
 
     def spec(self) -> Spec:
-        """The same without drawing."""
+        """The specification of what :meth:`load` returns; draws nothing."""
         sequence = jax.ShapeDtypeStruct((self._longest, 2), np.float32)
         lengths = jax.ShapeDtypeStruct((), np.int32)
         inputs = {"sequence": sequence, "lengths": lengths} if self.varied else sequence
@@ -62,7 +68,7 @@ class Adding(Generated):
         lengths = generator.integers(self.length, self._longest + 1, size=size, dtype=np.int32)
         numbers = generator.uniform(-1, 1, (size, self._longest)).astype(np.float32)
         first = generator.integers(10, size=size)
-        # Any of the first half but the first mark: the places after that move up by one.
+        # A step of the first half other than the first mark: later places move up by one.
         second = generator.integers(self.length // 2 - 1, size=size)
         second += second >= first
         marks = np.zeros_like(numbers)

@@ -15,17 +15,23 @@ DIGITS = tuple("0123456789")
 
 @dataclass(frozen=True)
 class Addition(Generated):
-    """Sums of two numbers, character by character.
+    """Sums of two numbers as text, character by character.
 
-    After Zaremba and Sutskever, "Learning to execute" (2014). All sums are equally likely. No two
-    are the same, nor the same but for the order of their numbers, so that no test sum was trained
-    on.
+    After Zaremba and Sutskever, "Learning to execute" (2014). All sums are equally likely. No sum
+    occurs twice, not even with its two numbers swapped, so that no test sum is a training sum.
 
     Attributes:
       digits: the most digits of each number.
       reverse: write the source backwards, "16+535", which shortens the way from some digits to
         those of the answer that depend on them.
       train: number of training examples.
+
+    Example:
+      >>> from nnjax.data import Addition
+      >>> data = Addition(digits=2, train=100, validation=0, test=10).load()
+      >>> source = data.split("train")["inputs"]["source"]
+      >>> source.shape, data.vocabulary.decode_text(data.vocabulary.encode_text("12+7"))
+      ((100, 5), '12+7')
     """
 
     digits: int = 3
@@ -33,15 +39,15 @@ class Addition(Generated):
     train: int = field(default=50_000, kw_only=True)
 
     def load(self) -> Dataset:
-        """Inputs ``source`` (n, 2 digits + 1) and ``target`` (n, digits + 2), targets like that.
+        """Inputs ``source`` (n, 2 digits + 1) and ``target`` (n, digits + 2); targets as wide.
 
         See :func:`nnjax.data.text.pairs.encoder_decoder_arrays`.
 
         Raises:
-          UserError: there are not so many different sums, or an option is out of range.
+          UserError: there are fewer different sums than examples, or an option is out of range.
         """
         sizes = self.sizes()
-        # More digits, and the number of sums is beyond 64 bits.
+        # With ten digits the number of sums would not fit into 64 bits.
         check_number("number of digits", self.digits, at_least=1, below=10)
         pairs = draw_pairs(self.generator(), sum(sizes.values()), 10**self.digits)
         vocabulary = Vocabulary((*DIGITS, "+"))
@@ -66,10 +72,10 @@ class Addition(Generated):
 
 
 def draw_pairs(generator: np.random.Generator, count: int, below: int) -> np.ndarray:
-    """Draws pairs of numbers, int64 (count, 2), each pair once in whichever order.
+    """Random pairs of numbers, int64 (count, 2), no pair twice, not even with its numbers swapped.
 
     Raises:
-      UserError: there are not so many pairs.
+      UserError: there are fewer than ``count`` pairs.
     """
     drawn = without_repeats(generator, count, below * (below + 1) // 2)
     # The pairs with a <= b, numbered (0, 0), (0, 1), (1, 1), (0, 2) ...: b is the triangular root.

@@ -1,4 +1,4 @@
-"""The copy task: remember some symbols over a long time, and write them."""
+"""The copy task: remember some symbols for many steps, and write them."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,31 @@ from nnjax.data.vocabulary import Vocabulary
 from nnjax.traced import check_number
 
 BLANK = "."
-"""Where nothing is to be read."""
+"""The symbol of a step at which there is nothing to read."""
 
 GO = ">"
-"""Says that the symbols are to be written now."""
+"""The symbol after which the remembered symbols are to be written."""
 
 
 @dataclass(frozen=True)
 class Copy(Generated):
-    """Read some symbols, wait, and write them in order.
+    """The copy task: read some symbols, wait, and write them in order.
 
     After Hochreiter and Schmidhuber (1997), in the form of Arjovsky, Shah and Bengio, "Unitary
-    evolution recurrent neural networks" (2016): the symbols, blanks, at the end of the wait a sign
-    to begin, and blanks while the symbols are to be written. Only these last places count in loss
-    and accuracy. Without memory the loss is the logarithm of the number of symbols.
+    evolution recurrent neural networks" (2016): the symbols, then blanks, at the end of the wait
+    a sign to begin, and blanks while the symbols are to be written. Only these last steps count in
+    loss and accuracy. Without memory the loss is the logarithm of the number of different symbols.
 
     Attributes:
       delay: steps from the last symbol to the sign, including it, T.
       symbols: number of symbols to remember.
       alphabet: number of different symbols.
+
+    Example:
+      >>> from nnjax.data import Copy
+      >>> train = Copy(delay=2, symbols=2, train=10, validation=0, test=0).load().split("train")
+      >>> train["inputs"].shape, train["targets"][0, :4].tolist()
+      ((10, 6), [-1, -1, -1, -1])
     """
 
     delay: int = 100

@@ -12,13 +12,13 @@ from nnjax.traced import SEEDS, check_number
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
-    """How many examples to generate.
+    """The number of examples to generate, and the seed to draw them from.
 
     Attributes:
       train: number of training examples.
       validation: number of validation examples.
       test: number of test examples.
-      seed: from which all examples are drawn.
+      seed: of the random numbers that all examples are drawn from.
     """
 
     train: int = 20_000
@@ -39,12 +39,12 @@ class Generated:
         return {name: size for name, size in sizes.items() if size}
 
     def generator(self) -> np.random.Generator:
-        """What examples are drawn with."""
+        """The generator of random numbers that examples are drawn with."""
         return np.random.default_rng(self.seed)
 
 
 def cut(sizes: Mapping[str, int], order: np.ndarray) -> dict[str, np.ndarray]:
-    """Deals out examples (n, ...) to the splits, in the order of these."""
+    """The examples (n, ...) of each split: consecutive parts of ``order``."""
     ends = np.cumsum(list(sizes.values()))[:-1]
     return dict(zip(sizes, np.split(order, ends), strict=True))
 
@@ -52,7 +52,7 @@ def cut(sizes: Mapping[str, int], order: np.ndarray) -> dict[str, np.ndarray]:
 def distinct_rows(
     generator: np.random.Generator, count: int, length: int, symbols: int
 ) -> np.ndarray:
-    """Draws rows of symbols, all different where there are enough to draw from.
+    """Random rows of symbols, all different where there are enough to draw from.
 
     Args:
       generator: to draw with.
@@ -62,7 +62,7 @@ def distinct_rows(
 
     Returns:
       int32 (count, length). Rows repeat where no more than twice as many as wanted exist: then a
-      test row may have been trained on.
+      test row may also be a training row.
 
     Raises:
       UserError: there is no row or no symbol to draw.
@@ -81,10 +81,10 @@ def distinct_rows(
 
 
 def without_repeats(generator: np.random.Generator, count: int, available: int) -> np.ndarray:
-    """Draws ``count`` different numbers below ``available``, int64 (count,), in random order.
+    """``count`` different random numbers below ``available``, int64 (count,), in random order.
 
     Raises:
-      UserError: there are not so many.
+      UserError: ``count`` is larger than ``available``.
     """
     if count > available:
         raise UserError(f"{count} examples are wanted, but only {available} are different")

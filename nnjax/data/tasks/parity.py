@@ -1,4 +1,4 @@
-"""Parity: whether the number of ones is odd."""
+"""The parity task: whether the number of ones in a sequence is odd."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,14 +12,21 @@ from nnjax.data.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Parity(Generated):
-    """Whether the number of ones in a sequence of bits is odd.
+    """The parity task: whether the number of ones in a sequence of bits is odd.
 
-    A change of any bit changes the answer. Two states of a recurrent network suffice; a network of
-    fixed depth needs more the longer the sequence is.
+    A change of any bit changes the answer. A recurrent network needs only two states; a network of
+    fixed depth needs more units the longer the sequence is.
 
     Attributes:
       length: bits of a sequence.
       targets: the parity of the bits so far, after "all" bits, or only after the "last".
+
+    Example:
+      >>> from nnjax.data import Parity
+      >>> data = Parity(length=4, targets="last", train=10, validation=0, test=0).load()
+      >>> train = data.split("train")
+      >>> bool((train["inputs"].sum(axis=1) % 2 == train["targets"]).all()), data.classes
+      (True, ('even', 'odd'))
     """
 
     length: int = 20
