@@ -109,7 +109,8 @@ def _description(experiment: Experiment) -> str:
     within = [
         f"--{path.replace('_', '-')} {one}" for path, one in fields.all_bounds(experiment).items()
     ]
-    limits = [f"Numbers are {', '.join(within)}."] * bool(within)
+    # tyro joins a line that begins with a letter to the line before.
+    limits = [f"{', '.join(within)}."] * bool(within)
     paragraphs = ["Every field of the experiment is an option.", *choices, *short, hosts, *limits]
     return "\n".join(textwrap.fill(text, 80, subsequent_indent="  ") for text in paragraphs)
 

@@ -122,7 +122,7 @@ def test_help_lists_fields_with_their_explanation(capsys):
     assert "--optimizer.learning-rate" in text
     assert "--optimizer NAME takes another: gradient_descent, sgd," in text
     assert "--data NAME takes another: " in text
-    assert "examples an update" in text
+    assert "examples of a batch" in text
 
 
 RECURRENT = dataclasses.replace(
