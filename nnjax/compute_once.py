@@ -28,7 +28,7 @@ def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array
     # Outside of `jit` each operation is a program of its own, and the conditional would be compiled
     # again at every call.
     traced = all(isinstance(operand, Tracer) for operand in operands)
-    if jax.default_backend() != "cpu" or not traced:
+    if not traced:
         return f(*operands)
 
     def never(*operands: jax.Array) -> jax.Array:
@@ -36,5 +36,9 @@ def compute_once(f: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array
         # Like an operand, so that under `jax.shard_map` the zeros vary over devices as it does.
         return lax.full_like(operands[0], 0, result.dtype, result.shape)
 
-    # The barrier hides from XLA's simplifier that the condition is always true.
-    return lax.cond(lax.optimization_barrier(jnp.bool_(True)), f, never, *operands)
+    def on_cpu(*operands: jax.Array) -> jax.Array:
+        # The barrier hides from XLA's simplifier that the condition is always true.
+        return lax.cond(lax.optimization_barrier(jnp.bool_(True)), f, never, *operands)
+
+    # The platform is known when the program is lowered: an export is lowered for several.
+    return lax.platform_dependent(*operands, cpu=on_cpu, default=f)

@@ -72,6 +72,14 @@ def test_what_comes_out_keeps_its_shape():
     assert not any(matrix in part for part in parts)
 
 
+@pytest.mark.parametrize(("platform", "held"), [("cpu", True), ("cuda", False), ("tpu", False)])
+def test_only_a_program_for_a_cpu_is_held(platform, held):
+    """The platform that counts is that of the program, whatever machine lowers it."""
+    traced = jax.jit(lambda x: compute_once(jnp.sin, x)).trace(jnp.zeros(4))
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    assert ("optimization_barrier" in text) == held
+
+
 def test_each_device_computes_its_own():
     mesh = Mesh(np.array(jax.devices()[:4]), ("devices",))
     spec = PartitionSpec("devices")

@@ -48,10 +48,11 @@ def dense_layers(
         for layer, drop in layers:
             x = drop(activations.by_name(activation, axis=0)(layer(x)), train=train)
         outputs = last(x)
-        if jax.default_backend() == "cpu":
-            # Without the barrier, XLA would transpose the gradient back before the product, and it
-            # has no fast product for that.
-            outputs = jax.lax.optimization_barrier(outputs)
+        # Without the barrier, XLA on a CPU would transpose the gradient back before the product,
+        # for which it has no fast product.
+        outputs = jax.lax.platform_dependent(
+            outputs, cpu=jax.lax.optimization_barrier, default=lambda outputs: outputs
+        )
         return outputs.T
 
     return apply

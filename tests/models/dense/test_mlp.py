@@ -73,3 +73,12 @@ def test_sizes_and_rates_out_of_range_are_refused(options, message):
 def test_an_unknown_activation_is_refused():
     with pytest.raises(UserError, match="unknown activation 'relux', did you mean 'relu'"):
         MLP(activation="relux").init(jax.random.key(0), jnp.ones((1, 2)))
+
+
+@pytest.mark.parametrize(("platform", "held"), [("cpu", True), ("cuda", False), ("tpu", False)])
+def test_only_a_program_for_a_cpu_has_the_barrier(platform, held):
+    """The platform that counts is that of the program, whatever machine lowers it."""
+    model, x = MLP((3,), outputs=2), jnp.ones((2, 4))
+    params = jax.eval_shape(model.init, jax.random.key(0), x)
+    text = jax.jit(model.apply).trace(params, x).lower(lowering_platforms=(platform,)).as_text()
+    assert ("optimization_barrier" in text) == held
