@@ -90,6 +90,11 @@ def test_another_type_is_refused_by_its_path(path, value, sentence):
     assert str(caught.value).startswith(sentence or "optimizer.nesterov must be True or False")
 
 
+def test_a_path_has_no_nul():
+    with pytest.raises(UserError, match=r"^path is 'a\\x00b', with a NUL, which no path has$"):
+        conform(ImageFolder(path="a\0b"))
+
+
 def test_fields_of_augmentation_are_reached():
     data = dataclasses.replace(Digits(), augment=Augment(zoom=0.1))
     object.__setattr__(data.augment, "shift", 1.5)

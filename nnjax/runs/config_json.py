@@ -191,7 +191,7 @@ def _decode(data: Any, reader: _Reader) -> Any:
     match data:
         case {"float": "nan" | "inf" | "-inf" as text, **others} if not others:
             return float(text)
-        case {"path": str(text), **others} if not others:
+        case {"path": str(text), **others} if not others and "\0" not in text:
             return Path(text)
         case {"list": list(items), **others} if not others:
             return [_decode(item, reader) for item in items]

@@ -158,6 +158,7 @@ def test_a_class_inside_a_function():
         ({"class": "nnjax.models.dense.mlp.MLPP"}, "did you mean 'MLP'?"),
         ({"class": "nnjax.models.dense.mlp.MLP", "feature": []}, "did you mean 'features'?"),
         ({"class": "nnjax.models.dense.mlp.MLP", "features": {"odd": 1}}, "cannot hold {'odd': 1}"),
+        ({"class": "nnjax.data.Npz", "path": {"path": "a\0b"}}, r"cannot hold {'path': 'a\x00b'}"),
     ],
 )
 def test_damaged_configs(data, sentence):
