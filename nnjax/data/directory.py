@@ -1,4 +1,4 @@
-"""Folders of data: where fetched data is kept, and which files of a folder count."""
+"""Folders of data: where downloaded data is kept, and which files of a folder count."""
 
 import os
 from collections.abc import Iterator
@@ -16,11 +16,13 @@ CLUTTER = frozenset(
 
 
 def data_directory(given: Path | None = None) -> Path:
-    """The folder of fetched data: ``given``, else $NNJAX_DATA_DIR, else ~/.cache/nnjax."""
-    if given is not None:
-        return Path(given).expanduser()
-    named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "nnjax"
+    """The folder of downloaded data: ``given``, else $NNJAX_DATA_DIR, else ~/.cache/nnjax.
+
+    Raises:
+      UserError: as in :func:`given_path`.
+    """
+    named = given or os.environ.get(VARIABLE)
+    return given_path(named) if named else Path.home() / ".cache" / "nnjax"
 
 
 def is_hidden(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnjax.data.dataset import Batch, Dataset
+from nnjax.data.directory import given_path, is_hidden
 from nnjax.data.images.cifar10 import CLASSES, read_binaries
 from nnjax.data.images.decoding import decode
 from nnjax.data.images.idx import read_folder
@@ -54,10 +55,11 @@ def import_folder(name: str, from_: Path, data_dir: Path | None = None) -> Path:
         raise UserError(
             f"'{name}' cannot name a set: it must be lower-case letters, digits and underscores"
         )
+    source = given_path(from_)
     tfds = import_tfds()
     if name in tfds.list_builders(with_community_datasets=False):
         raise UserError(f"TFDS itself has a set '{name}'; choose another name")
-    stored, classes = _read(Path(from_).expanduser())
+    stored, classes = _read(source)
     if stored["train"]["inputs"].dtype != object:
         # Refuses arrays that do not fit each other, before anything is written.
         Dataset(stored, classes, None)
@@ -99,7 +101,8 @@ def _read(source: Path) -> tuple[Arrays, tuple[str, ...] | None]:
 
 
 def _one_npz(folder: Path) -> Path | None:
-    found = sorted(folder.glob("*.npz")) if folder.is_dir() else []
+    paths = sorted(folder.glob("*.npz")) if folder.is_dir() else []
+    found = [path for path in paths if not is_hidden(path.name)]
     if len(found) > 1:
         raise UserError(f"{folder} holds {len(found)} npz files; name the one to import")
     return found[0] if found else None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nnjax.data import NAMES
+from nnjax.data import NAMES, Mnist, import_folder
 from nnjax.data.directory import data_directory, given_path, visible_files, visible_folders
 from nnjax.errors import UserError
 
@@ -33,6 +33,14 @@ def test_a_name_that_no_file_system_takes_is_one_sentence(name):
         given_path(Path(name))
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
+def test_so_do_the_folder_of_downloads_and_an_import(name):
+    with pytest.raises(UserError, match="cannot be read"):
+        Mnist(data_dir=Path(name)).load()
+    with pytest.raises(UserError, match="cannot be read"):
+        import_folder("mine", Path(name))
 
 
 @pytest.mark.parametrize("source", ["cifar10", "csv", "idx", "image_folder", "mnist", "npz"])

@@ -32,12 +32,19 @@ SHOWN = 10
 UNNAMED = re.compile(r"|Unnamed: 0")
 """The name of pandas' column of row labels: none, or this where the table was saved twice."""
 
+CURRENCY = r"(?:[$€£¥₹]|CHF|CNY|EUR|GBP|INR|JPY|USD)"
+
 WRITTEN_NUMBERS = (
     (re.compile(r"[-+]?[\d.,\s]*\d[\d.,\s]*%"), "a percentage"),
-    (re.compile(r"[-+]?\s*[$€£¥₹]\s*[-+]?[\d.,\s]*\d|[-+]?\d[\d.,\s]*[$€£¥₹]"), "a sum of money"),
+    (re.compile(rf"[-+]?\s*{CURRENCY}\s*[-+]?[\d.,\s]*\d"), "a sum of money"),
+    (re.compile(rf"[-+]?\d[\d.,\s]*{CURRENCY}"), "a sum of money"),
+    (re.compile(r"\([\d.,]*\d\)"), "a negative number in parentheses"),
     (re.compile(r"[-+]?\d{1,3}([,'\u2019 \u00a0\u202f]\d{3})+(\.\d+)?"), "grouped in thousands"),
-    (re.compile(r"[-+]?\d{1,3}(\.\d{3})*,\d+"), "written with a decimal comma"),
-    (re.compile(r"[-+]?\d*,\d+"), "written with a decimal comma"),
+    (
+        re.compile(r"[-+]?\d{1,3}([. \u00a0\u202f'\u2019]\d{3})*,\d+"),
+        "with a decimal comma",
+    ),
+    (re.compile(r"[-+]?\d*,\d+"), "with a decimal comma"),
     (re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?"), "a date"),
     (re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( \d.*)?"), "a date"),
     (re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?"), "a time of day"),
@@ -315,9 +322,12 @@ def _find_inputs(train: Table, targets: Sequence[str], delimiter: str) -> tuple[
 def _numbers_rows(table: Table, name: str) -> bool:
     """Whether a column counts the rows from 0 or 1, in order."""
     cells = table.column(name)
-    if len(cells) < FEWEST_ROWS or cells[0] not in ("0", "1"):
+    if len(cells) < FEWEST_ROWS or not _is_number(cells[0]) or float(cells[0]) not in (0, 1):
         return False
-    return cells == [str(number) for number in range(int(cells[0]), int(cells[0]) + len(cells))]
+    first = int(float(cells[0]))
+    return all(
+        _is_number(cell) and float(cell) == number for number, cell in enumerate(cells, first)
+    )
 
 
 def _regression_targets(table: Table, targets: Sequence[str]) -> np.ndarray:

@@ -219,6 +219,11 @@ def test_a_constant_column_stays_constant(write):
             r"'id' of .* only numbers the rows, .* with --data\.inputs a$",
         ),
         (
+            "id,a,kind\n" + "".join(f"{n}.0,{n % 3}.5,k{n % 2}\n" for n in range(12)),
+            {},
+            "'id' of .* only numbers the rows",
+        ),
+        (
             "a,name\n" + "".join(f"{n % 3},person {n}\n" for n in range(12)),
             {},
             "12 different texts in 12 rows, too many to be classes; .* --data.targets",
@@ -245,6 +250,10 @@ PEOPLE = {
     "$4.50": "money",
     "4.50 €": "money",
     "-£3": "money",
+    "USD 5": "money",
+    "1.250,50 EUR": "money",
+    "(4.50)": "in parentheses",
+    "1\u00a0250,50": "decimal comma",
     "7%": "percentage",
     "2024-01-05": "a date",
     "5/1/2024": "a date",
