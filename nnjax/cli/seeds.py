@@ -11,11 +11,11 @@ OPTION = "--seeds"
 
 
 def run(file: Path, arguments: Sequence[str]) -> int:
-    """Trains from as many seeds as ``--seeds`` says, from the run's own seed on.
+    """Trains once for each of ``--seeds`` consecutive seeds, beginning with the seed of the run.
 
     Args:
       file: the config file.
-      arguments: as ``nnjax train`` takes them, ``--seeds N`` among them.
+      arguments: those of ``nnjax train``, with ``--seeds N``.
 
     Raises:
       UserError: N is no positive number.

@@ -1,4 +1,4 @@
-"""The devices of a sweep's workers: each process gets its own before it imports JAX."""
+"""The devices of a sweep's workers, chosen before a process imports JAX."""
 
 import os
 import subprocess
@@ -8,20 +8,20 @@ from nnjax.cli import words
 from nnjax.errors import UserError
 
 CORES = "NNJAX_CORES"
-"""Environment variable of a worker without a GPU: the cores it keeps to."""
+"""Environment variable of a worker without a GPU: the cores that it may use."""
 
 GPUS = "NNJAX_GPUS"
-"""Environment variable: the GPUs that were found before this process was kept off them."""
+"""Environment variable: the GPUs that were found before they were hidden from this process."""
 
 
 def environments(workers: str) -> list[dict[str, str]]:
-    """What each worker's environment has beside this one's: its device.
+    """The environment variables that give each worker its device.
 
     Args:
-      workers: how many, or "all": one for each GPU, or each core where there is none.
+      workers: the number of workers, or "all": one for each GPU, or each core without a GPU.
 
     Raises:
-      UserError: it is more than there are GPUs.
+      UserError: there are fewer GPUs than workers.
     """
     gpus = visible_gpus()
     if gpus:
@@ -36,7 +36,7 @@ def environments(workers: str) -> list[dict[str, str]]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs of this machine that JAX may use, found without JAX, which would take them."""
+    """The GPUs that JAX may use on this machine, found without JAX, which would reserve them."""
     if (found := os.environ.get(GPUS)) is not None:
         return [name for name in found.split(",") if name]
     if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
@@ -53,15 +53,15 @@ def visible_gpus() -> list[str]:
 
 
 def take_device() -> None:
-    """Keeps this process to the cores that its environment names; before JAX is imported."""
+    """Restricts this process to the cores that its environment names; before JAX is imported."""
     if cores := os.environ.get(CORES):
         os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
 
 
 def leave_devices_to_workers(arguments: Sequence[str]) -> None:
-    """Keeps this process off the GPUs where others are to train on them; before JAX is imported."""
+    """Hides the GPUs from this process where workers train on them; before JAX is imported."""
     workers, _ = words.take(arguments, "--workers")
     if workers not in (None, "1"):
-        # JAX takes most of the memory of every GPU that it may use.
+        # JAX reserves most of the memory of every GPU that it may use.
         os.environ[GPUS] = ",".join(visible_gpus())
         os.environ["JAX_PLATFORMS"] = "cpu"

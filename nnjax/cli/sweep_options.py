@@ -21,15 +21,15 @@ OVER = "--over"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What to search and where to keep it.
+    """What to search, where to record it, and by how many processes.
 
     Attributes:
       experiment: what the trials have in common.
-      search: how the space is searched.
-      sweep_dir: the sweep's directory; by default a new one, sweeps/NAME/TIME-ID. One that holds
-        the same sweep already is gone on with.
-      workers: processes that train, each on a device of its own: a number, or "all" for one on each
-        GPU (on each core, where there is none); 1 trains in this process.
+      search: how to search the space.
+      sweep_dir: the sweep's directory; by default a new one, sweeps/NAME/TIME-ID. A directory that
+        holds the same sweep already continues it.
+      workers: processes that train, each on its own device: a number, or "all" for one on each GPU
+        (on each core, where there is no GPU); 1 trains in this process.
       spread: devices that share the trials which one process trains at once; 0 takes all.
       engine: "processes" starts the workers on this machine, "ray" as tasks of a Ray cluster.
       ray_address: of the cluster; None starts one on this machine.
@@ -51,7 +51,7 @@ class Options:
         workers = self.workers
         if workers != "all" and not (workers.isdecimal() and int(workers) > 0):
             raise UserError(f"the number of workers is a positive number or 'all', not '{workers}'")
-        # Here, as worker processes that all fail at it would say nothing.
+        # Checked here: worker processes would fail without a message.
         if self.spread < 0:
             raise UserError(
                 f"--spread takes a positive number of devices, or 0 for all, not {self.spread}"
@@ -60,13 +60,13 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """A command line, read.
+    """A parsed command line.
 
     Attributes:
-      sweep: what to do.
-      options: where, and by how many.
-      over: the words of the dimensions given on the command line.
-      words: the other words, from which the same is read again.
+      sweep: the experiment, and the values to try.
+      options: where to record it, and by how many processes.
+      over: the words after each ``--over``, by the field.
+      words: the other words.
     """
 
     sweep: Sweep
@@ -76,7 +76,7 @@ class Parsed:
 
 
 def parse(module: ModuleType, arguments: Sequence[str], program: str) -> Parsed:
-    """Reads options on top of what a config file defines.
+    """Parses the options of a command line, on top of a config file.
 
     Args:
       module: the config file; it defines ``config`` or ``sweep``.
@@ -110,7 +110,7 @@ def parse(module: ModuleType, arguments: Sequence[str], program: str) -> Parsed:
 
 
 def _split(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Takes ``--over FIELD VALUES...`` out of the words; negative numbers are values."""
+    """Separates ``--over FIELD VALUES...`` from the other words; negative numbers are values."""
     over: dict[str, list[str]] = {}
     words: list[str] = []
     while arguments:
@@ -130,7 +130,7 @@ def _split(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
 
 
 def _field(experiment: Experiment, path: str) -> str:
-    """The path of a field, as the code writes it.
+    """The path of a field, with underscores.
 
     Raises:
       UserError: there is no such field; the message suggests the nearest.
@@ -143,13 +143,13 @@ def _field(experiment: Experiment, path: str) -> str:
 
 
 def _dimension(experiment: Experiment, path: str, words: Sequence[str]) -> space.Dimension:
-    """The values of a field, each read as the command line reads that option."""
+    """The values of a field, each parsed like the option of the field."""
     name = _field(experiment, path)
 
     def read(word: str) -> Any:
         if isinstance(fields.get(experiment, name), bool):
             return _truth(path, word)
-        # A word of several values is one value only where that is a tuple.
+        # A word with spaces is several values, but only for a field that holds a tuple.
         values = word.split() if fields.is_several(experiment, name) else [word]
         given = [f"--{path.replace('_', '-')}", *values]
         try:
@@ -164,9 +164,9 @@ def _dimension(experiment: Experiment, path: str, words: Sequence[str]) -> space
 
 
 def _number(experiment: Experiment, name: str, word: str) -> float | None:
-    """The value of a field that is a plain number, checked by the experiment; None for any other.
+    """The value of a field that is a plain number, checked by the experiment; None for others.
 
-    The command line reads every option to read one, which takes a second for a dozen values.
+    This is faster than the parser of the command line, which parses every option to parse one.
 
     Raises:
       UserError: the number does not fit the field.

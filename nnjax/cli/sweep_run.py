@@ -25,7 +25,7 @@ from nnjax.sweeps.run.worker import Worker
 
 
 def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int:
-    """Begins a sweep, or goes on with it where its directory holds it already."""
+    """Begins a sweep, or goes on with one that its directory holds already; prints the results."""
     options, sweep = parsed.options, parsed.sweep
     compilation_cache.enable()
     if options.dry_run:
@@ -44,7 +44,7 @@ def start(name: str, parsed: sweep_options.Parsed, own_file: Path | None) -> int
 
 
 def resume(directory: SweepDirectory, *, quiet: bool) -> int:
-    """Goes on with a sweep from wherever it stands."""
+    """Goes on with a sweep from its current state; prints the results."""
     directory.check_trust()
     compilation_cache.enable()
     return carry_through(directory, _read(directory, quiet=quiet))
@@ -65,7 +65,7 @@ def join(path: Path, *, trust: bool = False) -> int:
 
 
 def carry_through(directory: SweepDirectory, parsed: sweep_options.Parsed) -> int:
-    """Draws, plans and trains until the sweep is done; prints its table."""
+    """Draws, plans and trains until the sweep is finished; prints its table."""
     sweep, options = parsed.sweep, parsed.options
     load_data = SharedData()
     experiment = sweep.experiment
@@ -91,7 +91,7 @@ def _workers(
     objective: Objective,
     on_change: Callable[[], None],
 ) -> Callable[[], None]:
-    """What does the work: this process, others on this machine, or tasks of a Ray cluster."""
+    """The function that trains the waiting trials: here, in processes, or on a Ray cluster."""
     options = parsed.options
     if options.engine == "ray":
         from nnjax.sweeps.run.on_ray import RayWorkers
@@ -117,7 +117,7 @@ def show_results(directory: SweepDirectory, study: Study, objective: Objective) 
 
 
 def show_plan(parsed: sweep_options.Parsed) -> int:
-    """Prints what the sweep would take; trains nothing but to measure it."""
+    """Prints the cost of the sweep; trains only to measure it."""
     sweep = parsed.sweep
     workers = 1
     if parsed.options.workers != "1":
@@ -153,7 +153,7 @@ def make_worker(
 
 
 def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
-    """The command line that a sweep was begun with, read again."""
+    """The command line that the sweep was begun with, parsed again."""
     words = directory.command_line
     words += ["--quiet"] * (quiet and "--quiet" not in words)
     for path, values in directory.settings["over"].items():
@@ -162,7 +162,7 @@ def _read(directory: SweepDirectory, *, quiet: bool) -> sweep_options.Parsed:
 
 
 def _own_script(experiment: Any, module: ModuleType) -> Any:
-    """Trains a trial by a script that does more than one training; None where it does not."""
+    """A function that trains a trial by its script; None where ``fit`` does the same."""
     script = find_script(experiment, module)
     if script is not module and not getattr(script, "SEVERAL_TRAININGS", False):
         return None
@@ -175,7 +175,7 @@ def _own_script(experiment: Any, module: ModuleType) -> Any:
 
 
 def _module(directory: SweepDirectory) -> ModuleType:
-    """The config file as it was when the sweep was made; nnjax's own as it is now."""
+    """The sweep's copy of the user's config file, or the current file of nnjax's own config."""
     if directory.config_file:
         return files.load(directory.config_file, Path(directory.settings["file"]))
     return files.load(files.find_config(directory.name))

@@ -17,7 +17,7 @@ from nnjax.training.experiment import Experiment
 
 
 def command(directory: SweepDirectory, trial: Result, experiment: Experiment) -> str:
-    """The words for a shell that train a trial again, checked against what it was trained with.
+    """The shell command that trains a trial again, checked to give the same experiment.
 
     Args:
       directory: of the sweep.
@@ -25,7 +25,7 @@ def command(directory: SweepDirectory, trial: Result, experiment: Experiment) ->
       experiment: of the trial.
 
     Raises:
-      UserError: no command does, as for a sweep that was begun from Python; the message says why.
+      UserError: there is no such command; the message says why.
     """
     if "words" not in directory.settings:
         raise UserError("the sweep was begun from Python, not by 'nnjax sweep'")
@@ -49,7 +49,7 @@ def _config(directory: SweepDirectory) -> tuple[str, Experiment]:
     if directory.config_file is None or original is None:
         file = files.find_config(directory.name)
         return directory.name, files.read_config(files.load(file))
-    # The copy, where the file was edited since.
+    # The copy is used where the file was edited meanwhile.
     module = files.load(directory.config_file, Path(original))
     edited = _content(Path(original)) != _content(directory.config_file)
     config = str(directory.config_file if edited else original)
@@ -63,7 +63,7 @@ def _content(file: Path) -> bytes | None:
 
 
 def _experiment_options(words: Iterable[str]) -> Chosen:
-    """The options of the experiment among the words of a sweep; those of the search left out."""
+    """The options of the experiment among the words of a sweep, without those of the search."""
     chosen: Chosen = {}
     own = {*(field.name for field in (*dataclasses.fields(Search), *_SWEEP_FIELDS))}
     name = ""
@@ -88,13 +88,13 @@ def _take_over(chosen: Chosen, labels: Mapping[str, Any], experiment: Experiment
     values = {path: fields.get(experiment, path) for path in labels}
     classes = [path for path, value in values.items() if fields.is_options(value)]
     for path in classes:
-        # The class that was tried is all defaults, whatever was typed for the one it replaces.
+        # The class of the trial has its defaults, and no option of the class that it replaces.
         for option in [name for name in chosen if name.startswith(f"{_option(path)}.")]:
             del chosen[option]
         chosen[_option(path)] = [str(labels[path])]
     for path, value in values.items():
         if isinstance(value, bool):
-            # A switch has an option only where it is not as it was; that comes out later.
+            # A switch needs an option only where it differs, which `_differences` finds later.
             _drop_switch(chosen, path)
         elif path not in classes:
             _choose(chosen, path, value)
@@ -134,7 +134,7 @@ def _words(chosen: Chosen) -> list[str]:
 
 
 def _differences(parsed: Experiment, wanted: Experiment) -> Mapping[str, Any]:
-    """The fields that the options leave as they should not be, with the values wanted."""
+    """The fields that the options set to a wrong value, with the right values."""
     found = fields.paths(parsed)
     return {
         path: value

@@ -31,10 +31,10 @@ def run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     if arguments[0] == JOIN:
         return _join(arguments[1:])
-    # As elsewhere in the field; the experiment's own option of that name makes no sense here.
+    # A sweep uses its devices for workers; the experiment's own --devices does not apply.
     arguments = words.rename(arguments, "--devices", "--workers")
     sweep_devices.leave_devices_to_workers(arguments)
-    # Imported here: options and planning need JAX, which takes a second.
+    # Imported here, because importing JAX takes a second and must follow the choice of devices.
     from nnjax.cli import sweep_options, sweep_run
 
     name, rest = arguments[0], arguments[1:]

@@ -79,7 +79,7 @@ def _modules(directory: SweepDirectory) -> Modules:
 def _objective(
     directory: SweepDirectory, trial: Result, metric: str, modules: Modules
 ) -> Objective:
-    """What ranked the trials, from what a trial knows of its data: this need not be at hand."""
+    """The metric that ranked the trials; works without the data, as a trial records its shapes."""
     run = directory.open_trial(trial.number)
     experiment = run.read_config(modules)
     data = run.read_data() or specification(experiment.data)
@@ -87,11 +87,11 @@ def _objective(
 
 
 def _winners(found: Sequence[Result], rows: Sequence[report.OverSeeds]) -> dict[str, Result]:
-    """The trials worth training again, by what they are."""
+    """The trials that are worth training again, by a description of each."""
     best = found[0]
     if not rows or best.number in rows[0].trials:
         return {"the best": best}
-    # The best of all may owe it to its seed.
+    # The best trial of all may be best because of its seed.
     first = next(one for one in found if one.number == rows[0].trials[0])
     return {"the best of those with the best mean": first, "the best of all": best}
 

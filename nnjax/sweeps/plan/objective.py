@@ -1,4 +1,4 @@
-"""What ranks the trials of a sweep."""
+"""The metric that ranks the trials of a sweep."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ class Objective:
     Attributes:
       split: "train", "validation" or "test".
       metric: its name.
-      growing: the names of the metrics of which larger is better.
+      growing: the names of the metrics for which larger is better.
     """
 
     split: str
@@ -44,7 +44,7 @@ class Objective:
         return self.metric in self.growing
 
     def value(self, measured: Mapping[str, Any]) -> float | None:
-        """The value in metrics by split; None where it is missing or no finite number."""
+        """The value among metrics by split; None where it is missing, NaN or infinite."""
         value = measured.get(self.split, {}).get(self.metric)
         return value if value is not None and math.isfinite(value) else None
 

@@ -14,7 +14,7 @@ from nnjax.sweeps.plan.tracing import SEEDS, is_number, obstacle
 from nnjax.training.experiment import Experiment
 
 LoadData = Callable[[Experiment], Any]
-"""The data of an experiment, read once for all that share it."""
+"""Loads the data of an experiment, once for all experiments that share it."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Program:
     """Trials that differ in numbers only, so that one compiled program serves them all.
 
     Attributes:
-      key: tells programs apart; equal for the trials of one program.
-      experiment: that of one of the trials.
-      arguments: the fields, by dotted path, that are arguments of the program.
-      settings: what tells this program from the others: values by dotted path.
-      together: whether its trials can be trained at once.
+      key: equal for the trials of one program, different for other programs.
+      experiment: the experiment of one of the trials.
+      arguments: the dotted paths of the fields that are arguments of the program.
+      settings: the values, by dotted path, in which this program differs from the others.
+      together: whether its trials can train at once.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Planner:
         """The program of a trial."""
         experiment = trial.experiment
         paths = [_normal(path) for path in trial.labels]
-        # Without the values of the numbers: what the trials of a program have in common.
+        # Without these numbers, all trials of a program are equal.
         candidates = [path for path in paths if self._may_be_argument(experiment, path)]
         outline = _outline(experiment, [*candidates, *SEEDS])
         arguments = []
@@ -76,7 +76,7 @@ class Planner:
         )
 
     def _may_be_argument(self, experiment: Experiment, path: str) -> bool:
-        """Whether a field is a number of the learner; says why where it is not."""
+        """Whether a field is a number of the learner; notes the reason where it is not."""
         if path in SEEDS:
             return False
         where = fields.resolve(experiment, path)[0]
@@ -92,7 +92,7 @@ class Planner:
 
     def _obstacle(self, outline: str, experiment: Experiment, path: str) -> str | None:
         value = fields.get(experiment, path)
-        # 0 and 1 may be left out of a program, a momentum or a factor, say; other values may not.
+        # A learner may omit a computation at 0 or 1, as that of a momentum of 0, but not elsewhere.
         key = (outline, path, value if value in (0, 1) else None)
         if key not in self._obstacles:
             data = self._load_data(experiment)
@@ -101,7 +101,7 @@ class Planner:
 
 
 def programs(planner: Planner, trials: Sequence[Trial]) -> dict[str, tuple[Program, list[int]]]:
-    """The programs of some trials, each with the positions of its trials, by key."""
+    """The programs of some trials, by key, each with the indices of its trials."""
     found: dict[str, tuple[Program, list[int]]] = {}
     for position, trial in enumerate(trials):
         program = planner.program(trial)
@@ -114,7 +114,7 @@ def _normal(path: str) -> str:
 
 
 def _outline(experiment: Experiment, without: Sequence[str]) -> str:
-    """The experiment as text, some of its numbers left out."""
+    """The experiment as text, without the values of some fields."""
     saved = config_json.to_json(experiment)
     for path in without:
         *above, last = fields.resolve(experiment, path)

@@ -1,4 +1,4 @@
-"""The data of a sweep, read once for all trials that have it in common."""
+"""The data of a sweep, loaded once for all trials that share it."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from nnjax.training.experiment import Experiment
 
 
 class SharedData:
-    """Loads the data of experiments, and keeps what it loaded last."""
+    """Loads the data of experiments; keeps the data that it loaded last."""
 
     def __init__(self):
         self._last: tuple[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Search spaces: which values the fields of an experiment take in a sweep."""
+"""Search spaces: the values that fields of an experiment take in a sweep."""
 
 import itertools
 import math
@@ -19,44 +19,60 @@ SHARE_OF_GAP = 0.001
 """By this share of the distance to its neighbours a point of a range may be rounded."""
 
 MOST = 10_000
-"""Points of a grid, and of each of its dimensions, at most: each is a trial with a directory."""
+"""Largest number of points of a grid and of each dimension: each point is a run directory."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """A list of values to choose from.
+    """A dimension that is a list of values.
 
     Attributes:
-      labels: how each is shown and stored.
-      values: what stands in the field, in the same order; None where these are the labels.
+      labels: how each value is shown and stored.
+      values: the values of the field, in the same order; None where the labels are the values.
+
+    Example:
+      >>> from nnjax.sweeps import Values
+      >>> widths = Values(("small", "large"), ((10,), (100, 30)))
+      >>> widths.points()
+      ('small', 'large')
+      >>> widths.value("large")
+      (100, 30)
     """
 
     labels: tuple[Label, ...]
     values: tuple[Any, ...] | None = None
 
     def points(self) -> tuple[Label, ...]:
-        """The labels, every one a point of a grid."""
+        """The labels, each of which is a point of a grid."""
         return self.labels
 
     def value(self, label: Label) -> Any:
-        """What a label stands for."""
+        """The value of a label."""
         return label if self.values is None else self.values[self.labels.index(label)]
 
     def distribution(self) -> optuna.distributions.BaseDistribution:
-        """For Optuna's samplers."""
+        """The distribution that Optuna's samplers draw from."""
         return optuna.distributions.CategoricalDistribution(self.labels)
 
 
 @dataclass(frozen=True)
 class Range:
-    """An interval of numbers.
+    """A dimension that is an interval of numbers.
 
     Attributes:
-      low: the least.
-      high: the largest, included.
+      low: the smallest number.
+      high: the largest number, included.
       scale: "linear", or "log" where factors matter and not differences.
-      count: points of a grid, both ends included; None leaves the interval to a sampler.
-      integer: whole numbers only.
+      count: the number of points of a grid, both ends included; None where a sampler draws.
+      integer: whether the numbers are whole.
+
+    Raises:
+      UserError: the ends or the count are not possible.
+
+    Example:
+      >>> from nnjax.sweeps import Range
+      >>> Range(1e-4, 0.1, "log", count=4).points()
+      (0.0001, 0.001, 0.01, 0.1)
     """
 
     low: float
@@ -109,11 +125,11 @@ class Range:
         return min(max(point, self.low), self.high)
 
     def value(self, label: Any) -> Any:
-        """The number itself."""
+        """The number, as an int in a range of whole numbers."""
         return int(label) if self.integer else label
 
     def distribution(self) -> optuna.distributions.BaseDistribution:
-        """For Optuna's samplers."""
+        """The distribution that Optuna's samplers draw from."""
         log = self.scale == "log"
         if self.integer:
             return optuna.distributions.IntDistribution(int(self.low), int(self.high), log=log)
@@ -126,7 +142,7 @@ Space = Mapping[str, Dimension]
 """Dimensions by the dotted path of their field."""
 
 Suggest = Callable[[optuna.Trial], Mapping[str, Any]]
-"""Draws the values of a trial by ``trial.suggest_float`` and its like; values by dotted path."""
+"""Draws the values of a trial with ``trial.suggest_float`` and the like; returns them by path."""
 
 
 def _are_alike(rounded: Sequence[float], points: Sequence[float]) -> bool:
@@ -140,7 +156,7 @@ def _are_alike(rounded: Sequence[float], points: Sequence[float]) -> bool:
 
 
 def grid(space: Space) -> list[dict[str, Label]]:
-    """Every combination of the points of all dimensions, the last dimension fastest.
+    """All combinations of the points of all dimensions; the last dimension varies fastest.
 
     Raises:
       UserError: there are too many, or a range lacks the number of its points.
@@ -159,15 +175,15 @@ def grid(space: Space) -> list[dict[str, Label]]:
 
 
 def parse(path: str, words: Sequence[str], read: Callable[[str], Any]) -> Dimension:
-    """Reads the words that follow ``--over PATH``.
+    """The dimension that the words after ``--over PATH`` describe.
 
     ``0.01 0.03 0.1`` lists values, ``0..4`` whole numbers; ``log:1e-4..1e-1``, ``linear:0..0.5``
-    and ``int:8..64`` are ranges, a grid of five points with ``:5`` behind.
+    and ``int:8..64`` are ranges; ``:5`` at the end gives a grid of five points.
 
     Args:
       path: of the field.
       words: as on the command line.
-      read: makes of a word a value of the field's type, or raises a UserError.
+      read: converts a word into a value of the field's type, or raises a UserError.
 
     Raises:
       UserError: there are no words, or they do not fit the field.
@@ -210,6 +226,5 @@ def _range(path: str, word: str, found: re.Match, read: Callable[[str], Any]) ->
 
 
 def _label(word: str, value: Any) -> Label:
-    """A number as a number, so that samplers and figures know its size; anything else as typed."""
-    plain = isinstance(value, bool | int | float)
-    return value if plain else word
+    """A number itself, so that samplers and figures know its size; otherwise the word."""
+    return value if isinstance(value, bool | int | float) else word

@@ -1,4 +1,4 @@
-"""What a sweep is: an experiment, the values of some of its fields, and how to search them."""
+"""A sweep: an experiment, the values of some of its fields, and how to search them."""
 
 import dataclasses
 import inspect
@@ -21,23 +21,32 @@ Pruner = Literal["none", "median", "successive_halving", "hyperband"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Search:
-    """How a space is searched.
+    """How to search a space.
 
     Attributes:
       sampler: "grid" takes every combination of the listed values; "random", "tpe", "cmaes", "qmc"
         and "gp" are Optuna's samplers.
       trials: how many to draw; a grid has its own number.
       at_once: trials drawn at a time, before the results of any of them are known.
-      pruner: stops trials that fall behind, after each evaluation: Optuna's pruners.
+      pruner: one of Optuna's pruners, which stops trials that fall behind; it compares trials at
+        their evaluations, after equal numbers of epochs.
       metric: the split and the metric that rank trials, as in "validation accuracy"; "auto" is what
-        training monitors, or the training loss where nothing is.
+        training monitors, or the training loss where nothing is monitored.
       sampler_seed: of the sampler.
-      members: trials of a program trained at once; 0 measures whether it should be one, or as many
-        as memory holds.
-      shared_data_order: show every trial the same batches, whatever its seed: faster, since the
-        first layer then multiplies each batch by the kernels of all trials at once.
+      members: how many trials of a program to train at once; 0 measures which is faster, one or as
+        many as memory holds.
+      shared_data_order: give every trial the same batches, whatever its seed. This is faster,
+        because the first layer multiplies each batch by the kernels of all trials in one product.
       storage: URL of Optuna's storage, for many machines; empty keeps a journal file in the
         sweep's directory.
+
+    Raises:
+      UserError: a number is too small, or the sampler and the number of trials do not fit.
+
+    Example:
+      >>> from nnjax.sweeps import Search
+      >>> Search(sampler="tpe", trials=50, pruner="median").at_once
+      16
     """
 
     sampler: Sampler = "grid"
@@ -69,8 +78,21 @@ class Trial:
     """One point of a sweep.
 
     Attributes:
-      labels: the values as they are shown and stored, by the path of their field.
+      labels: the values as they are shown and stored, by the dotted path of their field.
       experiment: the experiment with these values.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> from nnjax.sweeps import Sweep
+      >>> from nnjax.training import Experiment, Training
+      >>> experiment = Experiment(
+      ...     data=Circles(), learner=Supervised(MLP()), training=Training(epochs=1)
+      ... )
+      >>> trial = Sweep(experiment=experiment, over={"l2": (0.0, 0.1)}).trial({"l2": 0.1})
+      >>> trial.experiment.learner.l2
+      0.1
     """
 
     labels: Mapping[str, Label]
@@ -79,15 +101,32 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """An experiment and what is tried of it; a sweep file defines one as ``sweep``.
+    """An experiment and the values to try; a sweep file defines one as ``sweep``.
 
     Attributes:
       experiment: what the trials have in common.
-      over: dimensions by dotted path, or plain sequences of values.
-      suggest: draws the values itself, for spaces in which one choice opens others; given instead
-        of ``over``, with a sampler.
-      allowed: whether a combination is to be tried; None allows all.
-      search: sampler, pruner and the rest.
+      over: a dimension or a sequence of values for each field, by its dotted path.
+      suggest: draws the values with Optuna, for spaces in which one choice opens others; given
+        instead of ``over``, with a sampler.
+      allowed: whether to try a combination; None allows all.
+      search: sampler, pruner and so on.
+
+    Raises:
+      UserError: there is no such field, a value does not fit its field or is there twice, or the
+        space and the sampler do not fit.
+
+    Example:
+      >>> from nnjax.data import Circles
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> from nnjax.sweeps import Range, Sweep
+      >>> from nnjax.training import Experiment, Training
+      >>> experiment = Experiment(
+      ...     data=Circles(), learner=Supervised(MLP()), training=Training(epochs=1)
+      ... )
+      >>> sweep = Sweep(experiment=experiment, over={"l2": Range(0, 1, count=3), "seed": (0, 1)})
+      >>> sweep.space["l2"].points()
+      (0, 0.5, 1)
     """
 
     experiment: Experiment
@@ -114,7 +153,7 @@ class Sweep:
         return {path: _dimension(values) for path, values in self.over.items()}
 
     def trial(self, labels: Mapping[str, Label]) -> Trial:
-        """The trial at a point.
+        """The trial with these values.
 
         Raises:
           UserError: a value does not fit its field.
@@ -128,14 +167,14 @@ class Sweep:
             training = self.experiment.training
             seed = training.seed if training.data_seed is None else training.data_seed
             values = {"data_seed": seed, **values}
-        # A field may be one of a class that another of the values brings.
+        # A value may be for a field of a class that another value chooses.
         drawn = fields.replace(self.experiment, values, check=False)
         values = {path: _fitting(drawn, path, value) for path, value in values.items()}
         return Trial(labels=labels, experiment=fields.replace(self.experiment, values))
 
 
 def _check_values(experiment: Experiment, path: str, values: Any) -> None:
-    """Refuses values that are none of several, or of another type than the field at a path."""
+    """Checks that values are a sequence, fit the field at a path, and are there once each."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UserError(f"the values of {path} are given as several, not as {values!r}")
     for value in values:
@@ -146,7 +185,7 @@ def _check_values(experiment: Experiment, path: str, values: Any) -> None:
 
 
 def _fitting(experiment: Experiment, path: str, value: Any) -> Any:
-    """The value, of the field's type: an int of a range's whole number, where that is wanted."""
+    """The value in the type of its field; a range gives whole numbers as floats."""
     is_whole = isinstance(value, float) and value.is_integer()
     if is_whole and fields.is_whole(experiment, path):
         value = int(value)

@@ -17,7 +17,7 @@ Numbers = Mapping[str, Any]
 """Numbers, or arrays of them, by the dotted path of their field."""
 
 SEEDS = ("seed", "data_seed")
-"""Fields of the training options that choose keys and orders, which are arguments anyway."""
+"""Fields of the training options that need no tracing: keys and orders are arguments anyway."""
 
 
 FLAX_DROPOUT = "flax.linen.stochastic"
@@ -25,15 +25,15 @@ FLAX_DROPOUT = "flax.linen.stochastic"
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value may become an array of no dimensions."""
+    """Whether a value can become a scalar array."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def numbers(experiment: Experiment, paths: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The values of some fields as arrays: float32, or int32 of a field of whole numbers.
 
-    The declaration of the field decides, as trials of one program must have the same dtypes
-    whether their value is written as 1 or as 0.5.
+    The declared type of the field decides: all trials of a program need the same dtype, whether
+    their value is written as 1 or as 0.5.
     """
 
     def dtype(path: str) -> type:
@@ -43,7 +43,7 @@ def numbers(experiment: Experiment, paths: tuple[str, ...]) -> dict[str, np.ndar
 
 
 class Lifted:
-    """A learner some of whose fields are arguments, so that one program serves all their values.
+    """A learner some of whose fields are arguments, so that one program takes all their values.
 
     Attributes:
       paths: of those fields.
@@ -62,7 +62,7 @@ class Lifted:
         return self.learner(values).init(key, self.example())
 
     def example(self) -> Any:
-        """Shapes of a batch."""
+        """The shapes and dtypes of a batch."""
         batch = self._experiment.training.batch(self._data.size("train"))
         return self._data.example(batch)
 
@@ -70,7 +70,7 @@ class Lifted:
 def obstacle(experiment: Experiment, data: Known, path: str) -> str | None:
     """Why a field cannot be an argument of a compiled program; None where it can.
 
-    Nothing is computed: initialisation, update and evaluation are traced with the field unknown.
+    Initialisation, update and evaluation are traced with an abstract value; nothing is computed.
     """
     if not is_number(fields.get(experiment, path)):
         return "is no number"
@@ -88,7 +88,7 @@ def obstacle(experiment: Experiment, data: Known, path: str) -> str | None:
         return "decides what is computed"
     except (TypeError, ValueError, AttributeError, UserError):
         return "decides shapes, or what is computed"
-    # A momentum of 0, say, has no memory of the last direction.
+    # With a momentum of 0, for example, the state of the optimizer holds no velocity.
     if not _same_shapes(state, jax.eval_shape(lifted.learner({}).init, key, lifted.example())):
         return f"leaves out, at {fields.get(experiment, path):g}, what other values need"
     return None
@@ -101,7 +101,7 @@ def _is_raised_in(error: BaseException, module: str) -> bool:
 
 
 def _trace(lifted: Lifted, values: Numbers, key: Any) -> State:
-    """Traces everything that a trial does with its learner; returns the shapes of its state."""
+    """The shapes of a trial's state, after all that a trial does with its learner is traced."""
     example = lifted.example()
     state = jax.eval_shape(lifted.init, values, key)
     jax.eval_shape(_call(lifted, "step"), values, state, example)

@@ -1,7 +1,7 @@
-"""How many trials to train at once: as many as memory holds, if together they are faster.
+"""How many trials to train at once: one, or as many as memory holds, whichever is faster.
 
-Whether ``vmap`` pays depends on the model and the device: on a CPU the products of small nets gain
-from being done for many at once, those of large ones do not. So it is measured.
+Whether ``vmap`` is faster depends on the model and the device: on a CPU, the matrix products of
+small networks gain from it, and those of large networks do not. Therefore both are measured.
 """
 
 import functools
@@ -19,16 +19,16 @@ from nnjax.sweeps.population.group import Group, Groups
 from nnjax.training.experiment import Experiment
 
 MOST = 64
-"""Trials trained at once at most, where nobody says otherwise."""
+"""Largest number of trials trained at once, unless ``members`` says otherwise."""
 
 SHARE_OF_MEMORY = 0.7
-"""Of the free memory, what a group may take."""
+"""Share of the free memory that a group may take."""
 
 SECONDS = 0.5
-"""How long each number of trials is measured."""
+"""How long each number of trials is timed."""
 
 SAVING_SECONDS = 0.15
-"""For the directory of a trial, its last checkpoint and its summary."""
+"""Time for the directory of a trial, its last checkpoint and its summary."""
 
 
 class Layout(NamedTuple):
@@ -36,9 +36,9 @@ class Layout(NamedTuple):
 
     Attributes:
       members: how many at once.
-      seconds_per_update: of one trial, its share of the group's.
-      evaluation_seconds: of one trial, for each example that is evaluated.
-      compile_seconds: of the group.
+      seconds_per_update: the share of one trial in the time of an update of the group.
+      evaluation_seconds: the same for each example of an evaluation.
+      compile_seconds: time to compile the group.
     """
 
     members: int
@@ -48,14 +48,14 @@ class Layout(NamedTuple):
 
 
 def choose(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
-    """Measures some trials one by one and all at once; returns the faster."""
+    """The faster layout of two that it times: trials one by one, and all at once."""
     sizes = dict.fromkeys((1, len(experiments)))
     measured = [measure(groups, experiments[:size]) for size in sizes]
     return min(measured, key=lambda layout: trial_seconds(layout, groups))
 
 
 def trial_seconds(layout: Layout, groups: Groups) -> float:
-    """What one trial takes of the time of its group, if nothing stops it early."""
+    """The share of one trial in the time of its group, if nothing stops the trial early."""
     training, data = groups.training, groups.data
     examples = data.size("train")
     steps = training.steps_to_make(examples)
@@ -73,11 +73,11 @@ def measure(groups: Groups, experiments: Sequence[Experiment]) -> Layout:
     data = groups.data
     began = time.perf_counter()
     group = groups.at_least(len(experiments))
-    for lane in range(group.size):
-        experiment = experiments[lane % len(experiments)]
+    for slot in range(group.size):
+        experiment = experiments[slot % len(experiments)]
         values = numbers(experiment, groups.lifted.paths)
         carry = group.initial(values, experiment.training.seed)
-        group.put(lane, values, experiment.training, carry, carry.state)
+        group.put(slot, values, experiment.training, carry, carry.state)
     split = next(name for name in ("validation", "test", "train") if data.size(name))
     group.run(1)
     group.evaluate(split)
@@ -93,13 +93,13 @@ def fits_memory(lifted: Lifted, mesh: Mesh) -> int:
 
 
 def member_bytes(lifted: Lifted) -> int:
-    """Memory that a trial takes: state, its copies, gradients and activations."""
+    """Memory of one trial in bytes: state, copies of the state, gradients and activations."""
     key = jax.eval_shape(lambda: jax.random.key(0))
     learner = lifted.learner({})
     example = lifted.example()
     state = jax.eval_shape(learner.init, key, example)
     analysis = jax.jit(learner.step).lower(state, example).compile().memory_analysis()
-    # The state, its best, and a copy of both while one is written.
+    # The state, the best state, and copies of both while a checkpoint is written.
     return 4 * parameters.size_in_bytes(state) + getattr(analysis, "temp_size_in_bytes", 0)
 
 

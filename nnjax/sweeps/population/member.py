@@ -25,15 +25,15 @@ Measured = dict[str, dict[str, float]]
 
 
 class Member:
-    """A trial of a population. Its run directory is that of the same experiment trained alone.
+    """A trial of a population. Its run directory is as if the experiment trained alone.
 
     Attributes:
       number: of the trial.
       experiment: of the trial.
       run: its directory.
-      values: the numbers in which it differs from its fellows.
+      values: the numbers in which it differs from the other members.
       step: updates made.
-      standing: how the monitored metric has fared.
+      best_so_far: the best value of the monitored metric, its step, and the evaluations since.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Member:
         self.number, self.experiment, self.run = number, experiment, run
         self.values: Numbers = numbers(experiment, lifted.paths)
         self.step = 0
-        self.standing = best.Standing()
+        self.best_so_far = best.Standing()
         training = experiment.training
         learner = lifted.learner(self.values)
         self.monitor = best.make_monitor(training.monitor, learner, data)
@@ -64,7 +64,7 @@ class Member:
     def begin(self, group: Group) -> tuple[Carry, State]:
         """What its next update begins with, and its best state: as saved, or drawn from its seed.
 
-        Where every checkpoint is damaged it begins anew, and says so.
+        Where every checkpoint is damaged, it begins anew with a warning.
         """
         carry = group.initial(self.values, self.experiment.training.seed)
         self._locks.enter_context(self.run.locked())
@@ -81,7 +81,7 @@ class Member:
             return carry, carry.state
         self.step, tree, meta = restored
         snapshot.check_resumable(meta, self.run, self.experiment.training, self._examples)
-        self.standing = best.Standing(**meta["standing"])
+        self.best_so_far = best.Standing(**meta["standing"])
         self._earlier_seconds = meta["seconds"]
         self.run.truncate_metrics(self.step)
         carry = tree["carry"]
@@ -111,7 +111,7 @@ class Member:
     def is_over(self) -> bool:
         """Whether its last update is made, or early stopping has come."""
         patience = self.experiment.training.patience
-        exhausted = patience is not None and self.standing.since >= patience
+        exhausted = patience is not None and self.best_so_far.since >= patience
         return self.step >= self._total or exhausted
 
     def splits(self) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class Member:
             self._measured = measured
             return False
         value = measured[self.monitor.split][self.monitor.metric]
-        improved = self.standing.observe(self.monitor, value, self.step)
+        improved = self.best_so_far.observe(self.monitor, value, self.step)
         if improved:
             self._measured = measured
         return improved
@@ -149,7 +149,7 @@ class Member:
         """Saves a checkpoint like that of a run alone, in the background."""
         tree = snapshot.tree(carry, best_state if self.monitor else None)
         meta = {
-            "standing": dataclasses.asdict(self.standing),
+            "standing": dataclasses.asdict(self.best_so_far),
             "seconds": self._seconds(),
             "position": {},
             "batches": snapshot.batches(self.experiment.training, self._examples),
@@ -168,7 +168,7 @@ class Member:
     @property
     def has_best(self) -> bool:
         """Whether its result is its best state, and not its last."""
-        return self.standing.best_step is not None
+        return self.best_so_far.best_step is not None
 
     def finish(self, state: State, measured: Measured) -> dict[str, Any]:
         """Writes its summary and returns it.
@@ -183,7 +183,7 @@ class Member:
             **{name: known[name] for name in SPLITS if name in known},
             "steps": self.step,
             "epochs": self.step / self._per_epoch,
-            "best_step": self.standing.best_step,
+            "best_step": self.best_so_far.best_step,
             "parameters": parameters.count(jax.eval_shape(lambda: state).params),
             "seconds": self._seconds(),
         }

@@ -1,4 +1,4 @@
-"""Which hyperparameters decide about the result: functional ANOVA, by Optuna."""
+"""How much each hyperparameter affects the result: functional ANOVA, by Optuna."""
 
 import warnings
 from typing import Any
@@ -9,15 +9,15 @@ from nnjax.sweeps.record.results import state_of
 from nnjax.sweeps.record.study import Study
 
 LEAST_TRIALS = 5
-"""Complete trials below which nothing can be told."""
+"""The least number of complete trials."""
 
 
 def importances(study: Study) -> tuple[dict[str, float], str]:
     """The share of the objective's variance that each hyperparameter accounts for.
 
-    By a random forest fitted to the complete trials (Hutter, Hoos and Leyton-Brown 2014, "An
-    efficient approach for assessing hyperparameter importance"). Only hyperparameters that all of
-    these have, and not always with the same value, are told apart.
+    A random forest is fitted to the complete trials (Hutter, Hoos and Leyton-Brown 2014, "An
+    efficient approach for assessing hyperparameter importance"). Only hyperparameters that all
+    complete trials have, and that vary among them, are considered.
 
     Returns:
       The shares, which sum to 1, the largest first, and an empty text; or an empty dictionary and
@@ -28,7 +28,7 @@ def importances(study: Study) -> tuple[dict[str, float], str]:
         return {}, reason
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # A study in memory: that of a running sweep would go on while it is read.
+        # A copy in memory, because a running sweep changes its study meanwhile.
         copied = optuna.create_study(direction="maximize" if study.maximizes else "minimize")
         copied.add_trials(complete)
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -39,7 +39,7 @@ def importances(study: Study) -> tuple[dict[str, float], str]:
 
 
 def _obstacle(complete: list[Any]) -> str:
-    """Why the importances cannot be told; empty where they can."""
+    """Why there are no importances; empty where there are."""
     if len(complete) < LEAST_TRIALS:
         return f"it takes {LEAST_TRIALS} complete trials, and there are {len(complete)}"
     if len({trial.value for trial in complete}) == 1:
@@ -50,7 +50,7 @@ def _obstacle(complete: list[Any]) -> str:
 
 
 def _varied(complete: list[Any]) -> list[str]:
-    """The hyperparameters that all trials have, and not all with the same value."""
+    """The hyperparameters that all trials have and that vary among them."""
     common = [
         name for name in complete[0].params if all(name in trial.params for trial in complete)
     ]

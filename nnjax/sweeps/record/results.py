@@ -1,4 +1,4 @@
-"""What came of each trial of a sweep, read from its record and from the runs of its trials."""
+"""The result of each trial of a sweep, read from the record and from the runs of the trials."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from nnjax.sweeps.record.journal import JOURNAL
 from nnjax.sweeps.record.study import PROGRAM, REASON, Study
 
 STATES = ("complete", "pruned", "failed", "running", "waiting")
-"""How a trial may stand, in the order in which a table shows them."""
+"""The states of a trial, in the order in which a table shows them."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a trial.
+    """The result of a trial.
 
     Attributes:
       number: of the trial.
       state: one of ``STATES``.
-      reason: why it failed, in a sentence; empty where it did not.
+      reason: why it failed, in a sentence; empty where it did not fail.
       program: the number of its program; None where it is not planned yet.
       labels: its values, as they are shown and stored, by dotted path.
       value: the objective; None unless the trial is complete.
-      summary: of its run, see ``Run.read_summary``; empty where it has none yet.
+      summary: of its run, see ``Run.read_summary``; empty where there is none yet.
       directory: of its run.
     """
 
@@ -50,12 +50,13 @@ class Result:
         return {
             f"{split}_{metric}": value
             for split in SPLITS
-            for metric, value in self.summary.get(split, {}).items()
+            for metric, value in _mapping(self.summary.get(split)).items()
+            if isinstance(value, int | float)
         }
 
 
 def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
-    """Opens the record of a sweep to read it, and the options of its search.
+    """The record of a sweep, opened to be read, and the options of its search.
 
     Raises:
       UserError: no trial is planned yet, the record cannot be read, or the settings are damaged.
@@ -66,7 +67,7 @@ def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
     except UserError as error:
         path = directory.directory / SETTINGS
         raise UserError(f"{path} is damaged, of the search: {error}") from error
-    # Optuna would make the file of its journal.
+    # Optuna would create a missing journal.
     if not search.storage and not (directory.directory / JOURNAL).is_file():
         raise UserError(f"{directory.directory} has no trials yet: it has no {JOURNAL}")
     study = Study(directory.directory, Search(storage=search.storage), name=directory.study)
@@ -74,7 +75,7 @@ def open_study(directory: SweepDirectory) -> tuple[Study, Search]:
 
 
 def ranked(study: Study) -> list[Any]:
-    """Optuna's trials, the best first, then those that have come to no value, by their state."""
+    """Optuna's trials: the complete ones, the best first, then the others by their state."""
     trials = [trial for trial in study.trials() if not is_refused(trial)]
     sign = -1 if study.maximizes else 1
 
@@ -92,13 +93,13 @@ def labels(trial: Any) -> dict[str, Any]:
 
 
 def state_of(trial: Any) -> str:
-    """How a trial stands, one of ``STATES``."""
+    """The state of a trial, one of ``STATES``."""
     name = trial.state.name.lower()
     return "failed" if name == "fail" else name
 
 
 def results(directory: SweepDirectory, study: Study) -> list[Result]:
-    """What came of each trial, the best first; the files of the sweep are only read."""
+    """The result of each trial, the best first; the files of the sweep are only read."""
     return [_result(directory, trial) for trial in ranked(study)]
 
 
@@ -108,8 +109,13 @@ def paths(found: Iterable[Result]) -> list[str]:
 
 
 def is_seed(path: str) -> bool:
-    """Whether a field draws the initial parameters or the order of the examples."""
+    """Whether a field is a seed of the initial parameters or of the order of the examples."""
     return path.removeprefix("training.") in SEEDS
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A value of a summary that should be a mapping; an empty one where it is damaged."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _result(directory: SweepDirectory, trial: Any) -> Result:
@@ -122,7 +128,7 @@ def _result(directory: SweepDirectory, trial: Any) -> Result:
         reason=trial.user_attrs.get(REASON, "") if state == "failed" else "",
         program=trial.user_attrs.get(PROGRAM),
         labels=labels(trial),
-        # That of a pruned trial is the last it had on the way.
+        # Optuna gives a pruned trial its last intermediate value.
         value=trial.value if state == "complete" else None,
         summary=records.read_summary(run / SUMMARY),
         directory=run,

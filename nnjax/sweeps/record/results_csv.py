@@ -18,8 +18,8 @@ def write_csv(found: Sequence[Result], file: Path) -> Path:
 
     The columns: ``number``, ``state``, ``reason``, ``program``, each field that was swept by its
     dotted path, each final metric as ``validation_accuracy``, ``seconds``, ``steps``,
-    ``best_step``, ``directory``. What a trial does not have is empty. Where a column would bear
-    the name of a swept field, as ``steps`` may, it is ``run_steps``.
+    ``best_step``, ``directory``. A cell without a value is empty. A column whose name is that of a
+    swept field, as ``steps`` may be, is named ``run_steps``.
 
     Returns:
       The file.
@@ -51,7 +51,7 @@ def _apart(name: str, fields: Sequence[str]) -> str:
 
 
 def _line(one: Result, fields: Sequence[str], metrics: Sequence[str]) -> list[Any]:
-    # A run that was stopped before its end says where.
+    # A run that ended early has "step" instead of "steps".
     facts = {"steps": one.summary.get("step"), **one.summary}
     return [
         one.number,

@@ -1,4 +1,4 @@
-"""The plan of a sweep as a table, for those who want to know before they start."""
+"""The plan of a sweep as a table, before anything is trained."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from nnjax.tables import Table
 def render(
     estimates: Sequence[Estimate], reasons: Mapping[str, str], workers: int
 ) -> list[RenderableType]:
-    """The programs, why there are several, and what all of it takes."""
+    """The programs, why there are several, and the total cost, ready to be printed."""
     parts: list[RenderableType] = [_table(estimates)]
     if len(estimates) > 1:
         parts += [f"{path} splits the sweep: it {reason}" for path, reason in reasons.items()]

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SHOWN = 20
-"""Trials, or combinations, of a table."""
+"""Rows of a table, unless told otherwise."""
 
 
 def table(
@@ -42,13 +42,13 @@ def table(
     *,
     console: Console | None = None,
 ) -> Group:
-    """The best trials, and how the others ended.
+    """A table of the best trials, and how the others ended.
 
     Args:
       directory: of the sweep.
       study: its record.
-      objective: what ranked the trials.
-      most: rows to show; the line below counts all.
+      objective: the metric that ranked the trials.
+      most: rows to show; the line below the table counts all trials.
       console: where the table is to fit; other metrics are shown as far as there is room. None
         takes standard output.
     """
@@ -68,7 +68,7 @@ def table(
 
 
 def counted(found: Sequence[Result]) -> str:
-    """How many trials there are and how they stand: "20 trials: 17 complete, 3 pruned"."""
+    """The number of trials in each state: "20 trials: 17 complete, 3 pruned"."""
     counts = Counter(one.state for one in found)
     told = [f"{counts[state]} {state}" for state in STATES if counts[state]]
     return f"{len(found)} trials: {', '.join(told)}"
@@ -111,7 +111,7 @@ def seeds_table(rows: Sequence[OverSeeds], objective: Objective, most: int = SHO
 
 
 def short_names(fields: Sequence[str]) -> dict[str, str]:
-    """For each dotted path its last part, where no other path has the same."""
+    """The name of each dotted path in tables: its last part, or all of it where that is shared."""
     tails = Counter(path.rpartition(".")[2] for path in fields)
     return {path: tail if tails[tail := path.rpartition(".")[2]] == 1 else path for path in fields}
 
@@ -139,7 +139,7 @@ def _trials(
 
 
 def _one_combination(row: OverSeeds, objective: Objective) -> Group:
-    """Every metric of trials that differ in their seeds alone."""
+    """A row for each metric of trials that differ only in their seeds."""
     left_out = "".join(f", {count} {state}" for state, count in row.left_out.items())
     shown = _table(["", *_HEADINGS], first="left")
     for name, spread in row.metrics.items():

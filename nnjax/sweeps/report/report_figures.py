@@ -19,8 +19,8 @@ class Drawn(NamedTuple):
     """The figures of a sweep.
 
     Attributes:
-      files: their files, in the order in which they are worth looking at.
-      missing: why a figure could not be drawn, a sentence each.
+      files: their files, the most useful first.
+      missing: for each figure that could not be drawn, the reason in a sentence.
     """
 
     files: list[Path]
@@ -30,12 +30,12 @@ class Drawn(NamedTuple):
 def draw_figures(
     found: Sequence[Result], study: Study, objective: Objective, name: str, folder: Path
 ) -> Drawn:
-    """Draws what is there to see of a sweep, finished or not, as PNG files.
+    """Draws the figures of a sweep, finished or not, as PNG files.
 
     Args:
       found: the results, the best first; at least one is complete.
-      study: the record they are from.
-      objective: what ranked them.
+      study: the record of their trials.
+      objective: the metric that ranked them.
       name: of the experiment.
       folder: for the files.
 
@@ -54,7 +54,7 @@ def draw_figures(
 
 
 class _Pictures:
-    """The figures, and what they have in common."""
+    """The figures, and the values that they share."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class _Pictures:
         self.has_curves = False
 
     def all(self) -> Iterator[tuple[str, Any]]:
-        """The name and the figure of each."""
+        """The name of each figure, and the figure."""
         if (curves := self._curves()) is not None:
             self.has_curves = True
             yield "learning_curves", curves
@@ -146,19 +146,19 @@ class _Pictures:
         )
 
     def _best(self, first: Result) -> str:
-        """What to call the first trial; nothing where the best one has no curve."""
+        """The label of the best trial; empty where it has no curve."""
         if first is not self._found[0] or first.value is None:
             return ""
         return f"trial {first.number}, {format_metric(first.value)}"
 
     def _split(self, measured: Any) -> str:
-        """The split that ranks; where it is measured at the end only, another."""
+        """The split that ranks the trials, or another where that one has no curves."""
         there = {split for curves in measured for split in curves}
         wanted = (self._objective.split, "validation", "test", "train")
         return next((split for split in wanted if split in there), "")
 
     def _colour_by(self, shown: Sequence[Result]) -> str:
-        """The hyperparameter that matters most, and that all have; empty for none."""
+        """The most important hyperparameter that all trials have; empty where there is none."""
         everywhere = [path for path in self._short if all(path in one.labels for one in shown)]
         ordered = [path for path in self._shares if path in everywhere] or everywhere
         telling = [path for path in ordered if len({repr(o.labels[path]) for o in shown}) > 1]
@@ -166,14 +166,14 @@ class _Pictures:
 
 
 def _shown(label: Any) -> Any:
-    """A value as figures take it: a number, a truth value or a word."""
+    """A value for figures: a number, a boolean or a word."""
     if isinstance(label, list | tuple):
         return " ".join(map(str, label))
     return "None" if label is None else label
 
 
 def _kinds(study: Study, short: dict[str, str]) -> dict[str, str]:
-    """The kind of scale of each hyperparameter that is known: of ranges, and of seeds."""
+    """The scale of the axis of each hyperparameter that is a range or a seed."""
     kinds = {}
     for trial in study.trials():
         for path, one in trial.distributions.items():

@@ -1,4 +1,4 @@
-"""Mean and spread over seeds: trials that differ in nothing but their seeds, taken together."""
+"""Mean and spread over seeds, of trials that differ only in their seeds."""
 
 import statistics
 from collections import Counter
@@ -11,13 +11,13 @@ from nnjax.sweeps.record.results import Result, is_seed
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over several seeds.
+    """The distribution of a number over several seeds.
 
     Attributes:
       mean: of all.
       deviation: the sample standard deviation (divided by n - 1); None of a single number.
       count: how many numbers, n.
-      low: the least.
+      low: the smallest.
       high: the largest.
     """
 
@@ -36,14 +36,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """Trials that differ in nothing but their seeds.
+    """Trials that differ only in their seeds.
 
     Attributes:
       labels: the values that they share, by dotted path.
-      trials: the numbers of those that are complete, the best first.
-      objective: of these; None where there is none.
-      metrics: every final metric of these, by name, as in ``validation_accuracy``.
-      left_out: how many trials are not complete, by their state.
+      trials: the numbers of the complete trials, the best first.
+      objective: of the complete trials; None where there is none.
+      metrics: every final metric of the complete trials, by name, as in ``validation_accuracy``.
+      left_out: the number of other trials, by their state.
     """
 
     labels: Mapping[str, Any]
@@ -54,7 +54,7 @@ class OverSeeds:
 
 
 def combine(found: Iterable[Result], *, maximize: bool) -> list[OverSeeds]:
-    """Takes the results together that share all values but their seeds.
+    """The spread over seeds, for each combination of the other values.
 
     Args:
       found: the results, the best first.
@@ -76,7 +76,7 @@ def combine(found: Iterable[Result], *, maximize: bool) -> list[OverSeeds]:
 
 
 def has_seeds(found: Iterable[Result]) -> bool:
-    """Whether any trials differ in nothing but their seeds."""
+    """Whether any two trials differ only in their seeds."""
     seeded = [one for one in found if any(map(is_seed, one.labels))]
     return len({repr(_shared(one)) for one in seeded}) < len(seeded)
 

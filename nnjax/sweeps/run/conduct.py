@@ -1,4 +1,4 @@
-"""Conducting a sweep: drawing trials, planning them, and making them ready for the workers."""
+"""Conducting a sweep: drawing trials, planning them, and preparing them for the workers."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def labels_of_grid(sweep: Sweep) -> list[dict[str, Any]]:
     """The points of a grid that are allowed.
 
     Raises:
-      UserError: none is.
+      UserError: no point is allowed.
     """
     points = grid(sweep.space)
     allowed = [point for point in points if sweep.allowed is None or sweep.allowed(point)]

@@ -1,4 +1,4 @@
-"""Shows how a sweep goes: a live table on a terminal, a line now and then anywhere else."""
+"""Shows the progress of a sweep: a live table on a terminal, otherwise a line every ten seconds."""
 
 import time
 from typing import Any
@@ -14,16 +14,16 @@ from nnjax.sweeps.record.study import PROGRAM, Study
 from nnjax.tables import Table
 
 SECONDS_BETWEEN_LINES = 10.0
-"""Without a terminal."""
+"""Pause between two lines where the output is no terminal."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
-"""The record is read again after this long."""
+"""Pause between two readings of the record for the live table."""
 
 STATES = ("waiting", "running", "complete", "pruned", "fail")
 
 
 class Display:
-    """The state of a sweep, as a context manager."""
+    """The progress of a sweep, shown while the context manager is entered."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Display:
         Args:
           directory: of the sweep.
           study: its record.
-          objective: what ranks the trials.
+          objective: the metric that ranks the trials.
           console: where to write; None takes standard output.
           quiet: show nothing.
         """
@@ -62,7 +62,7 @@ class Display:
             self._live.stop()
 
     def update(self) -> None:
-        """Shows how it goes, if it was not shown just now."""
+        """Shows the progress, unless it was shown a moment ago."""
         pause = SECONDS_BETWEEN_LOOKS if self._live else SECONDS_BETWEEN_LINES
         now = time.perf_counter()
         if self._quiet or now - self._looked_at < pause:
@@ -96,7 +96,7 @@ class Display:
         return counts["complete"] + counts["pruned"] + counts["fail"]
 
     def _table(self) -> Group:
-        """A row for each program."""
+        """The live table, with a row for each program."""
         table = Table(["program", "at once", *STATES, "best"], words=(0,))
         trials = self._study.trials()
         for number, entry in self._directory.read_programs().items():
@@ -114,12 +114,12 @@ class Display:
 
 
 def describe(settings: dict[str, str]) -> str:
-    """What tells a program from the others, in a line."""
+    """The settings in which a program differs from the others, in a line."""
     return ", ".join(f"{path} {value}" for path, value in settings.items())
 
 
 def duration(seconds: float) -> str:
-    """Seconds as hours, minutes and seconds."""
+    """A duration as hours, minutes and seconds: "1:02:03", or "2:03"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,6 +1,6 @@
-"""What a sweep will take: its programs, how many trials each trains at once, memory and time.
+"""The cost of a sweep before it runs: its programs, trials trained at once, memory and time.
 
-A program's time is measured: it is compiled, some updates and an evaluation are timed.
+The time of a program is measured: it is compiled, and some updates and an evaluation are timed.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from nnjax.sweeps.run.conduct import labels_of_grid
 from nnjax.training.experiment import Experiment
 
 STARTING_SECONDS = 4.0
-"""From the command to the first compilation."""
+"""Time from the command to the first compilation."""
 
 
 class Estimate(NamedTuple):
-    """What one program takes.
+    """The cost of one program.
 
     Attributes:
       program: the program.
-      trials: how many it has.
-      members: how many are trained at once.
-      bytes: of memory, while they are.
-      seconds: for all of its trials, by one worker; None where they are trained one by one.
+      trials: the number of its trials.
+      members: how many of them train at once.
+      bytes: memory that these take; 0 where trials train one by one.
+      seconds: time of one worker for all trials; None where trials train one by one.
     """
 
     program: Program
@@ -58,14 +58,14 @@ def trials_of(sweep: Sweep) -> list[Trial]:
 def estimate(
     sweep: Sweep, planner: Planner, load_data: Any, mesh: Mesh, workers: int = 1
 ) -> list[Estimate]:
-    """Plans a sweep and measures each of its programs.
+    """The cost of each program of a sweep, measured.
 
     Args:
       sweep: the sweep.
       planner: sorts trials into programs.
-      load_data: gives the data of an experiment.
+      load_data: loads the data of an experiment.
       mesh: the devices to measure on.
-      workers: how many share the trials.
+      workers: the number of workers that share the trials.
     """
     trials = trials_of(sweep)
     found = programs(planner, trials)

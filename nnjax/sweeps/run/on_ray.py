@@ -1,4 +1,4 @@
-"""Workers as tasks of a Ray cluster: the machines find their places themselves."""
+"""Workers as tasks of a Ray cluster: Ray chooses the machine of each."""
 
 import logging
 import os
@@ -16,11 +16,11 @@ from nnjax.training.interruption import Interrupted, requests
 SECONDS_BETWEEN_LOOKS = 1.0
 
 MOST_FAILURES = 3
-"""Tasks in a row that end badly with no trial in hand, before the sweep is given up."""
+"""The sweep ends after so many consecutive failures of tasks that had claimed no trial."""
 
 
 class RayWorkers:
-    """Ray tasks that work on a sweep; each takes a GPU where the cluster has any, else a core."""
+    """The worker tasks of a sweep; each uses a GPU where the cluster has GPUs, otherwise a core."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class RayWorkers:
         """Connects to a cluster.
 
         Args:
-          directory: of the sweep, in a file system that all machines of the cluster share.
+          directory: of the sweep, on a file system that all machines of the cluster share.
           study: its record.
           workers: how many tasks, or "all" for as many as there are GPUs, or cores.
-          address: of the cluster; None starts one on this machine, for as long as this lasts.
-          on_change: called often.
+          address: of the cluster; None starts one on this machine for the duration of the sweep.
+          on_change: called often while trials train.
 
         Raises:
           UserError: Ray is not installed, or the cluster cannot be reached.
@@ -50,7 +50,7 @@ class RayWorkers:
         self._count = there if workers == "all" else int(workers)
 
     def work(self) -> None:
-        """Keeps tasks running until no trial is waiting.
+        """Runs tasks until no trial is waiting.
 
         Raises:
           Interrupted: SIGTERM or SIGINT came; the workers were asked to save.
@@ -77,7 +77,7 @@ class RayWorkers:
                     raise Interrupted(hint, request.signal_number)
 
     def _look_at(self, ended: list[Any], failures: int) -> int:
-        """Gives back the trials of tasks that died; returns how many failed in a row."""
+        """Returns the trials of dead tasks to the queue; returns the consecutive failures."""
         for one in ended:
             try:
                 status, said = self._ray.get(one)
@@ -95,7 +95,7 @@ class RayWorkers:
 
 
 def _connect(address: str | None) -> Any:
-    # No report to Ray's makers of what runs here.
+    # Ray sends usage statistics to its makers unless told otherwise.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray  # pyright: ignore[reportMissingImports]
@@ -114,7 +114,7 @@ def _connect(address: str | None) -> Any:
 
 
 def _join(directory: str) -> tuple[int, str]:
-    """Works on a sweep in a process of its own; returns its exit status and last words."""
+    """Runs a worker in a new process; returns the exit status and the last line of its output."""
     # This process has checked whether the code of the sweep may run.
     words = [sys.executable, "-m", "nnjax", "sweep", "--join", directory, "--trust"]
     pipe = subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Worker processes: one for each device, started again when they die."""
+"""Worker processes: one for each device; a new process replaces one that dies."""
 
 import os
 import signal
@@ -15,34 +15,34 @@ from nnjax.sweeps.record.worker_locks import host
 from nnjax.training.interruption import Interrupted, requests
 
 PARENT = "NNJAX_SWEEP_PARENT"
-"""Environment variable of a worker: the process that must live for the worker to go on."""
+"""Environment variable of a worker: the id of its parent; without the parent it stops."""
 
 WORKERS = "NNJAX_SWEEP_WORKERS"
-"""Environment variable of a worker: how many there are, so that none takes the share of others."""
+"""Environment variable of a worker: the number of workers, which share the waiting trials."""
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
 SECONDS_TO_SAVE = 60.0
-"""What workers have to save their trials when the sweep is stopped."""
+"""Time that workers have to save their trials when the sweep is stopped."""
 
 MOST_DEATHS_IDLE = 3
-"""Deaths in a row of workers that held no trial, before the sweep is given up."""
+"""The sweep ends after so many consecutive deaths of workers that had claimed no trial."""
 
 
 def leave_with_parent() -> None:
-    """Asks this process to stop, as SIGTERM does, where the one that started it is no more."""
+    """Sends SIGTERM to this process where its parent has ended."""
     parent = os.environ.get(PARENT)
     if parent and os.getppid() != int(parent):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def count() -> int:
-    """How many workers share the trials with this process, itself included."""
+    """The number of workers that share the trials, this process included."""
     return int(os.environ.get(WORKERS, "1"))
 
 
 class Workers:
-    """Processes that work on a sweep; call it until no trial is waiting."""
+    """Worker processes of a sweep on this machine."""
 
     def __init__(
         self,
@@ -51,7 +51,14 @@ class Workers:
         environments: Sequence[Mapping[str, str]],
         on_change: Callable[[], None],
     ):
-        """Prepares as many workers as there are environments."""
+        """Prepares the workers.
+
+        Args:
+          directory: of the sweep.
+          study: its record.
+          environments: the environment variables of each worker, which choose its device.
+          on_change: called often while trials train.
+        """
         self._directory, self._study, self._on_change = directory, study, on_change
         self._environments = environments
         self._running: dict[int, subprocess.Popen] = {}
@@ -75,7 +82,7 @@ class Workers:
                 self._stop()
 
     def _step(self) -> bool:
-        """Looks after the workers; returns whether there is anything left to do."""
+        """Replaces workers that died; returns whether any worker runs."""
         for seat, process in list(self._running.items()):
             if process.poll() is not None:
                 del self._running[seat]
@@ -105,12 +112,12 @@ class Workers:
                 env={**environment(self._environments[seat]), **own},
                 stdout=log,
                 stderr=log,
-                # Signals reach the workers through this process alone, so that they save once.
+                # Only this process sends signals to the workers, so that each saves once.
                 start_new_session=True,
             )
 
     def _bury(self, seat: int, process: subprocess.Popen) -> None:
-        """Gives the trials of a dead worker back."""
+        """Returns the trials of a dead worker to the queue."""
         name = f"{host()}-{process.pid}-"
         owners = [owner for owner in self._study.owners() if owner.startswith(name)]
         for owner in owners:
@@ -122,7 +129,7 @@ class Workers:
             raise UserError(f"workers end before they train anything: {last}")
 
     def _stop(self) -> None:
-        """Ends the workers that still run, with time to save."""
+        """Stops the workers that still run; kills those that do not save in time."""
         for process in self._running.values():
             process.terminate()
         deadline = time.monotonic() + SECONDS_TO_SAVE
@@ -137,6 +144,6 @@ class Workers:
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment; a worker on a GPU is not kept to the CPU as this one is."""
+    """The environment of this process, without its restriction to the CPU for workers on a GPU."""
     hidden = ("JAX_PLATFORMS",) if own.get("CUDA_VISIBLE_DEVICES") else ()
     return {name: value for name, value in os.environ.items() if name not in hidden}

@@ -1,4 +1,4 @@
-"""A sweep from Python, in this process: what ``nnjax sweep`` does, without its display."""
+"""A sweep from Python, in this process: the same as ``nnjax sweep``, without its display."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,17 @@ from nnjax.sweeps.run.worker import Worker
 
 
 class Swept(NamedTuple):
-    """A sweep that was carried through.
+    """A finished sweep.
 
     Attributes:
-      directory: where its trials are.
-      study: its record.
-      objective: what ranked the trials.
+      directory: its directory, with the runs of the trials.
+      study: the record of its trials.
+      objective: the metric that ranked the trials.
+
+    Example:
+      >>> from nnjax.sweeps import Swept
+      >>> Swept._fields
+      ('directory', 'study', 'objective')
     """
 
     directory: SweepDirectory
@@ -35,15 +40,31 @@ def run_sweep(
     """Carries a sweep through, or goes on with it where its directory holds it already.
 
     Args:
-      sweep: what to do.
+      sweep: the experiment, and the values to try.
       path: the sweep's directory.
       name: of the experiment.
-      spread: devices that share the trials which are trained at once.
+      spread: the number of devices that share the trials which train at once.
       trust: whether to go on with a sweep that needs to unpickle what somebody else made.
+
+    Returns:
+      The finished sweep.
 
     Raises:
       UserError: the directory holds another sweep, or the sweep does not fit its experiment.
       Interrupted: SIGTERM or SIGINT came; everything is saved.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from nnjax.data import Circles
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import MLP
+      >>> from nnjax.sweeps import Search, Sweep, run_sweep
+      >>> from nnjax.training import Experiment, Training
+      >>> learner, training = Supervised(MLP(features=(2,))), Training(steps=2)
+      >>> experiment = Experiment(data=Circles(), learner=learner, training=training)
+      >>> sweep = Sweep(experiment=experiment, over={"l2": (0, 1)}, search=Search(members=2))
+      >>> run_sweep(sweep, Path("sweep")).study.counts()
+      Counter({'complete': 2})
     """
     settings = {
         "experiment": config_json.to_json(sweep.experiment),

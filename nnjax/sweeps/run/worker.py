@@ -1,4 +1,4 @@
-"""A worker: takes waiting trials, trains them together, and goes on until there are none."""
+"""A worker: claims waiting trials and trains them, until none is left."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -29,14 +29,14 @@ Train = Callable[[Experiment, Run, bool], Mapping[str, Any]]
 """``(experiment, run, resume) -> summary``: trains one trial alone."""
 
 ENDED = ("finished", "pruned", "diverged")
-"""How a run says that there is nothing more to train."""
+"""The states of a run that needs no more training."""
 
 Modules = Mapping[str, ModuleType]
-"""Modules already loaded, by name, for classes of the user's own file."""
+"""Loaded modules by name, for classes of the user's own config file."""
 
 
 class Worker:
-    """Works on a sweep until no trial is waiting."""
+    """Trains the waiting trials of a sweep, until none is left."""
 
     def __init__(
         self,
@@ -50,17 +50,18 @@ class Worker:
         train_alone: Train | None = None,
         on_change: Callable[[], None] = lambda: None,
     ):
-        """Takes up work.
+        """Prepares the worker.
 
         Args:
           directory: of the sweep.
           study: its record.
           sweep: the sweep.
-          objective: what ranks the trials.
+          objective: the metric that ranks the trials.
           mesh: the devices of this worker.
-          modules: for classes of the user's own file.
-          train_alone: trains a trial that cannot be part of a population; None uses ``fit``.
-          on_change: called often, as trials go on.
+          modules: for classes of the user's own config file.
+          train_alone: trains each trial by a script of its own; None uses populations, and ``fit``
+            for trials that cannot be part of one.
+          on_change: called often while trials train.
         """
         self._directory, self._study, self._search = directory, study, sweep.search
         self._unit = comparison_epochs(sweep)
@@ -87,7 +88,7 @@ class Worker:
                 self._train_program(program)
 
     def _next_program(self) -> int | None:
-        """The program with a waiting trial; the last one again where it has any."""
+        """A program with a waiting trial, the last program if possible; None where none waits."""
         waiting = [trial.user_attrs.get(PROGRAM) for trial in self._study.waiting()]
         numbers = [number for number in waiting if number is not None]
         if not numbers:
@@ -108,14 +109,14 @@ class Worker:
             self._groups = self._make_groups(experiment, tuple(entry["arguments"]))
             self._program = number
         size = self._size(number, entry, first[0])
-        # A trial that may be what kills workers takes nobody with it.
+        # A trial that may have killed its workers trains alone, so that it kills no other trial.
         others = [] if suspects else self._claim(number, size - 1)
         members = [self._member(trial) for trial in (*first, *others)]
         self._population = Population(members, self._groups, self)
         self._population.train()
 
     def _claim(self, program: int, most: int, *, suspects: bool = False) -> list[int]:
-        """Claims trials to train; one whose run has ended already is only put on record."""
+        """Claims trials to train; the result of a run that has ended already is only recorded."""
         to_train = []
         for trial in self._study.claim(program, most, self._name, suspects=suspects):
             run = self._directory.open_trial(trial.number)
@@ -131,9 +132,12 @@ class Worker:
         return Groups(lifted, data, experiment.training, self._mesh)
 
     def _size(self, number: int, entry: Mapping[str, Any], claimed: int) -> int:
-        """How many trials of a program to train at once: as measured, and no more than its share.
+        """How many trials of a program to train at once: as measured, and at most a worker's share.
 
-        One trial is claimed already.
+        Args:
+          number: of the program.
+          entry: of the program, in ``programs.json``.
+          claimed: the number of the trial that is claimed already.
         """
         others = [t.number for t in self._study.waiting() if t.user_attrs.get(PROGRAM) == number]
         waiting = [claimed, *others]
@@ -158,7 +162,7 @@ class Worker:
     def _experiment(self, number: int) -> Experiment:
         return self._directory.open_trial(number).read_config(self._modules)
 
-    # What a population tells
+    # Calls of a population
 
     def evaluated(self, member: Member, train: dict[str, float], measured: Measured) -> bool:
         """Reports the objective to the pruner; returns whether it stops the member."""
@@ -167,15 +171,15 @@ class Worker:
         return value is not None and self._study.report(member.number, value, step)
 
     def ended(self, member: Member, status: str, summary: dict[str, Any]) -> None:
-        """Notes how a member ended."""
+        """Records how a member ended."""
         self._end(member.number, status, summary)
 
     def more(self, most: int) -> Sequence[Member]:
-        """Members for free lanes: waiting trials of the same program."""
+        """Members for free slots: waiting trials of the same program."""
         return [self._member(trial) for trial in self._claim(self._program, most)]
 
     def went_on(self) -> None:
-        """Shows how it goes; leaves, everything saved, where a signal asks for it."""
+        """Updates the display; saves every member and raises where a signal asks to stop."""
         self._on_change()
         if self._request is not None and self._request.signal_number is not None:
             for member in self._population.stop():
