@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from nnjax.cli.commands import classify
 from nnjax.cli.main import main
 from nnjax.cli.trained import read_lines
-from nnjax.data import Addition, LabelledText, Text
+from nnjax.data import Addition, LabelledText, Spec, Text, Vocabulary
+from nnjax.data.words import Tokeniser
 from nnjax.layers.cells import GRUCell, LSTMCell
 from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import Supervised
@@ -131,6 +133,13 @@ def test_texts_are_cut_as_those_of_the_training_were(fruits, capsys, monkeypatch
     captured = capsys.readouterr()
     assert captured.out.split("\t")[1] == rows[0][1]
     assert not captured.err
+
+
+def test_words_beyond_the_maximum_length_get_no_tag():
+    data = Spec({}, {}, ("N", "V"), vocabulary=Vocabulary(("a", "b"), Tokeniser("spaces")))
+    probabilities = np.eye(2)[[0, 1, 1] + [0] * 13]  # a row as wide as the padded texts
+    assert classify._tagged("a b a b", probabilities, data, 3) == "a/N b/V a/V"
+    assert classify._tagged("a b a b", probabilities, data) == "a/N b/V a/V b/N"
 
 
 def test_a_run_of_version_0_1_0_cuts_by_its_configuration(fruits, capsys, monkeypatch, tmp_path):

@@ -64,7 +64,10 @@ def _answers(trained: Trained, lines: Sequence[str]) -> Iterator[str]:
     ids = encode_texts(data.vocabulary, texts, trained.maximum_length)
     predicted = np.asarray(jax.jit(trained.learner.predict)(trained.state, ids))
     for line, row in zip(lines, predicted, strict=True):
-        yield _tagged(line, row, data) if row.ndim == 2 else _classified(line, row, data)
+        if row.ndim == 2:
+            yield _tagged(line, row, data, trained.maximum_length)
+        else:
+            yield _classified(line, row, data)
 
 
 def _classified(line: str, probabilities: np.ndarray, data: Any) -> str:
@@ -74,11 +77,13 @@ def _classified(line: str, probabilities: np.ndarray, data: Any) -> str:
     return f"{data.classes[best]}\t{probabilities[best]:.4f}\t{line}"
 
 
-def _tagged(line: str, probabilities: np.ndarray, data: Any) -> str:
-    words = data.vocabulary.tokeniser.split(line)
-    tags = [data.classes[tag] for tag in probabilities.argmax(-1)]
-    # Words beyond the maximum length were not read and get no tag.
-    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=False))
+def _tagged(
+    line: str, probabilities: np.ndarray, data: Any, maximum_length: int | None = None
+) -> str:
+    # Words beyond the maximum length are not read and get no tag.
+    words = data.vocabulary.tokeniser.split(line)[:maximum_length]
+    tags = [data.classes[tag] for tag in probabilities.argmax(-1)[: len(words)]]
+    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
 
 
 def run(arguments: list[str]) -> int:
