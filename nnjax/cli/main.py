@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
       The exit status: 0, 1 for an error, 2 for wrong usage, 128 + n when stopped by signal n.
     """
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    return guarded(lambda: run(command, rest))
+    return guarded(lambda: run(command, rest), ends_process=arguments is None)
 
 
 def run(command: str, arguments: list[str]) -> int:
@@ -74,8 +74,16 @@ def run(command: str, arguments: list[str]) -> int:
     return importlib.import_module(module).run(arguments)
 
 
-def guarded(action: Callable[[], int]) -> int:
-    """Calls ``action`` and returns its exit status; prints a user's error as one line to stderr."""
+def guarded(action: Callable[[], int], *, ends_process: bool = True) -> int:
+    """Calls ``action`` and returns its exit status; prints a user's error as one line to
+    stderr.
+
+    Args:
+      action: returns the exit status.
+      ends_process: whether the process ends with this call. Then SIGHUP and SIGUSR1 are ignored
+        once a signal has stopped the action: a closing terminal and SLURM send them more than once,
+        and a second one would change the exit status.
+    """
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _report_unraisable
     if sys.excepthook is sys.__excepthook__:
@@ -85,18 +93,21 @@ def guarded(action: Callable[[], int]) -> int:
             # Characters that the terminal lacks must not end the command.
             stream.reconfigure(errors="replace")
     with _ctrl_c.handled():
-        return _guarded(action)
+        return _guarded(action, ends_process)
 
 
-def _guarded(action: Callable[[], int]) -> int:
+def _guarded(action: Callable[[], int], ends_process: bool) -> int:
     try:
         status = action()
         if sys.stdout is not None:  # The shell may have closed it.
             sys.stdout.flush()
         return status
     except UserError as error:
-        _print_error(str(error))
         number = getattr(error, "signal_number", None)
+        if number is not None and ends_process:
+            for repeated in (signal.SIGHUP, signal.SIGUSR1):
+                signal.signal(repeated, signal.SIG_IGN)
+        _print_error(str(error))
         return 1 if number is None else 128 + number
     except KeyboardInterrupt:
         return _ctrl_c.report()

@@ -73,6 +73,7 @@ class Run:
       >>> from nnjax.training import Training
       >>> run = Run.create("mine", Training(steps=5), root=Path(tempfile.mkdtemp()))
       >>> run.append_metrics({"step": 5, "epoch": 1.0, "split": "train", "loss": 0.7})
+      >>> run.close()
       >>> Run.open(run.directory).read_metrics()
       [{'step': 5, 'epoch': 1.0, 'split': 'train', 'loss': 0.7}]
     """

@@ -1,22 +1,51 @@
-"""SIGTERM and SIGINT: finish the updates at hand, save, then go."""
+"""Signals that ask a process to stop: it finishes the updates at hand, saves, and ends.
 
+========  =============================================  ===========
+signal    sent by                                        exit status
+========  =============================================  ===========
+SIGINT    Ctrl-C                                         130
+SIGTERM   ``kill``, ``scancel``, a preempting scheduler  143
+SIGHUP    a terminal or an SSH connection that closes    129
+SIGUSR1   SLURM before the time limit, ``--signal=USR1`` 138
+========  =============================================  ===========
+
+All four save a checkpoint and stop. A job script tells from the exit status whether to put the job
+back into the queue: a time limit (138) or a preemption (143) calls for it, Ctrl-C does not.
+
+A second SIGINT or SIGTERM acts as it did before, so that it ends a process that does not stop in
+time. SIGHUP and SIGUSR1 only ask, however often they come: a closing terminal sends SIGHUP several
+times, and SLURM sends SIGUSR1 to every process of a job step.
+"""
+
+import errno
+import os
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from nnjax.errors import UserError
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+INSISTING = (signal.SIGTERM, signal.SIGINT)
+"""Signals of which a second one acts as it did before."""
+
+ASKING = (signal.SIGHUP, signal.SIGUSR1)
+"""Signals that ask to stop, however often they come."""
 
 
 class Interrupted(UserError):
-    """The run was asked to stop and has saved its state.
+    """A signal asked the run to stop, and its state is saved.
 
     Attributes:
-      signal_number: the signal that asked.
+      signal_number: of the signal.
+
+    Example:
+      >>> from nnjax.training.interruption import Interrupted
+      >>> Interrupted("stopped at step 5", 15).signal_number
+      15
     """
 
     def __init__(self, message: str, signal_number: int):
@@ -25,7 +54,13 @@ class Interrupted(UserError):
 
 
 class Request:
-    """Whether a signal has come, and which."""
+    """Whether a signal has come; its number, or None.
+
+    Example:
+      >>> from nnjax.training.interruption import Request
+      >>> bool(Request())
+      False
+    """
 
     signal_number: int | None = None
 
@@ -34,22 +69,28 @@ class Request:
 
 
 _raised = Request()
-"""The signal of an error that may have got lost, see :func:`raising`."""
+"""The signal of an error that may have been lost, see :func:`raising`."""
 
 
 @contextmanager
 def requests() -> Iterator[Request]:
-    """Turns SIGTERM and SIGINT into a request for as long as the context lasts.
+    """Turns signals into a request for as long as the context lasts.
 
-    A second signal acts as it did before: the first asks, the second insists. Outside the main
-    thread, where Python allows no handlers, signals stay as they are.
+    Outside the main thread, where Python allows no handlers, signals stay as they are.
+
+    Example:
+      >>> import os, signal
+      >>> from nnjax.training.interruption import requests
+      >>> with requests() as request:
+      ...     os.kill(os.getpid(), signal.SIGUSR1)
+      >>> request.signal_number == signal.SIGUSR1
+      True
     """
     request = Request()
     request.signal_number = _raised.signal_number
 
-    def handle(number: int, restore: Callable[[], None]) -> None:
-        request.signal_number = number
-        restore()
+    def handle(number: int) -> None:
+        request.signal_number = request.signal_number or number
 
     with _handled(handle):
         yield request
@@ -57,19 +98,29 @@ def requests() -> Iterator[Request]:
 
 @contextmanager
 def raising(message: Callable[[], str]) -> Iterator[None]:
-    """Turns SIGTERM and SIGINT into :class:`Interrupted` for as long as the context lasts.
+    """Turns signals into :class:`Interrupted` for as long as the context lasts.
 
-    Of use around what cannot heed a request, such as compilation or the drawing of figures. Where
-    the error gets lost, in a library that catches all or in a callback, as JAX has one for the
-    garbage collector, :func:`requests` within the context takes the signal over, and the end of
-    the context raises it again.
+    This is for code that cannot look at a request, such as compilation or the drawing of figures.
+    The error may be lost in a library that catches every exception, or in a callback, such as that
+    of JAX for the garbage collector. Then :func:`requests` within the context takes the signal
+    over, and the end of the context raises the error again.
 
     Args:
-      message: gives what the error says.
+      message: returns the message of the error.
+
+    Example:
+      >>> import os, signal
+      >>> from nnjax.training.interruption import raising
+      >>> with raising(lambda: "stopped"):
+      ...     os.kill(os.getpid(), signal.SIGTERM)
+      Traceback (most recent call last):
+      nnjax.training.interruption.Interrupted: stopped
     """
 
-    def handle(number: int, restore: Callable[[], None]) -> None:
-        restore()
+    def handle(number: int) -> None:
+        # The process is ending already: a second error would break off what saves the run.
+        if number in ASKING and _raised.signal_number is not None:
+            return
         _raised.signal_number = number
         raise Interrupted(message(), number)
 
@@ -90,20 +141,45 @@ def raising(message: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handle: Callable[[int, Callable[[], None]], None]) -> Iterator[None]:
-    """Gives signals to ``handle``, with a function that puts the handlers of before back."""
+def _handled(handle: Callable[[int], None]) -> Iterator[None]:
+    """Passes signals to ``handle``, the first of the insisting ones and every asking one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*INSISTING, *ASKING)}
+    # `nohup` starts a process that ignores SIGHUP, so that it outlives its terminal.
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def restore(*numbers: int) -> None:
+        for number in numbers:
+            signal.signal(number, before[number])
 
-    for number in SIGNALS:
-        signal.signal(number, lambda number, frame: handle(number, restore))
+    def receive(number: int, frame: Any) -> None:
+        del frame
+        if number in INSISTING:
+            restore(*INSISTING)
+        if number == signal.SIGHUP:
+            _silence_closed_terminal()
+        handle(number)
+
+    for number in before:
+        signal.signal(number, receive)
     try:
         yield
     finally:
-        restore()
+        restore(*before)
+
+
+def _silence_closed_terminal() -> None:
+    """Sends output to /dev/null where the terminal is gone, because writing to it would fail."""
+    for descriptor in (1, 2):
+        try:
+            termios.tcgetattr(descriptor)
+        except termios.error as error:
+            # ENOTTY, of a file or a pipe, is no reason to drop the output.
+            if error.args[0] == errno.EIO:
+                with suppress(OSError):
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, descriptor)
+                    os.close(nowhere)

@@ -9,7 +9,7 @@ import pytest
 
 from nnjax.training.interruption import Interrupted, raising, requests
 
-NUMBERS = [signal.SIGTERM, signal.SIGINT]
+NUMBERS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1]
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,48 @@ def test_the_second_signal_insists():
         assert request
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_closing_terminal_and_slurm_only_ask_however_often(number):
+    with requests() as request:
+        for _ in range(3):
+            os.kill(os.getpid(), number)
+        assert request.signal_number == number
+        # The first signal that insists still asks.
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
+        assert request.signal_number == number
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_only_asks_does_not_break_off_what_saves_the_run():
+    saved = []
+
+    def save():
+        with raising(lambda: "stopped"):
+            try:
+                os.kill(os.getpid(), signal.SIGHUP)
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                os.kill(os.getpid(), signal.SIGUSR1)
+                saved.append(True)
+
+    with pytest.raises(Interrupted, match="stopped") as raised:
+        save()
+    assert raised.value.signal_number == signal.SIGHUP
+    assert saved == [True]
+
+
+def test_a_process_that_nohup_started_outlives_its_terminal():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with requests() as request, raising(lambda: "stopped"):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not request
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
