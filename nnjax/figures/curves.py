@@ -31,6 +31,8 @@ def read_curves(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cur
     """The curves of each metric, by split, from the records of ``metrics.jsonl``."""
     points: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for record in records:
+        if not {"split", "epoch"} <= record.keys():
+            continue
         for metric in record.keys() - set(NOT_METRICS):
             value = float(record[metric])
             if math.isfinite(value):

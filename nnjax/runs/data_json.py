@@ -75,10 +75,10 @@ def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
       ('0', '1')
     """
     try:
-        stored = {name: _read_stored(value) for name, value in saved["stored"].items()}
+        stored = _read_examples(saved["stored"])
         # Runs of version 0.1.0 lack this entry: their only such inputs are images with captions.
         captions = "source" if isinstance(stored["inputs"], Mapping) else None
-        return Spec(
+        spec = Spec(
             stored=stored,
             sizes=_read_sizes(saved["sizes"]),
             classes=_read_classes(saved["classes"]),
@@ -87,8 +87,17 @@ def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
             complete=_read_flag(saved.get("complete")),
             **{name: _read_option(name, saved[name], trust) for name in OPTIONS},
         )
+        # The preprocessing must fit the shapes.
+        spec.example()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserError(f"this is no description of data: {error!r}") from error
+        raise UserError(f"this is no description of data: {error!r:.200}") from error
+    return spec
+
+
+def _read_examples(saved: Mapping[str, Any]) -> dict[str, Any]:
+    if "inputs" not in saved:
+        raise ValueError("an example has no inputs")
+    return {name: _read_stored(value) for name, value in saved.items()}
 
 
 def _is_complete(data: Known) -> bool:

@@ -14,15 +14,18 @@ from nnjax.runs import json_files
 
 Status = Literal["running", "finished", "interrupted", "failed", "diverged", "waiting", "pruned"]
 
+LARGEST = 2**63
+"""Whole numbers are smaller: larger ones may be too large for a float."""
+
 Check = Callable[[Any], bool]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, float) or (type(value) is int and abs(value) < LARGEST)
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and 0 <= value < LARGEST
 
 
 def _is_text(value: Any) -> bool:

@@ -411,7 +411,7 @@ def rendezvous_of(*reports, seconds=2.0):
     return port, errors
 
 
-def test_roll_call():
+def test_rendezvous():
     assert rendezvous_of((4, 0), (4, 3), (4, 1), (4, 2), seconds=20)[1] == [None] * 4
 
 
@@ -428,13 +428,13 @@ def test_rendezvous_of_one_that_comes_twice():
 
 
 def begin(port, processes, process_id):
-    """Starts a process that is about to come to the roll call."""
+    """Starts a process that is about to come to the rendezvous."""
     script = f"""
 from nnjax.distributed import rendezvous
-receive = roll_call._receive
-roll_call._receive = lambda *given: print("waits", flush=True) or receive(*given)
+receive = rendezvous._receive
+rendezvous._receive = lambda *given: print("waits", flush=True) or receive(*given)
 print("begins", flush=True)
-roll_call.hold("localhost", {port}, {processes}, {process_id}, 60.0)
+rendezvous.hold("localhost", {port}, {processes}, {process_id}, 60.0)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -501,20 +501,20 @@ def test_rendezvous_of_other_numbers():
     assert errors == [expected + "the same"] * 2
 
 
-def test_roll_call_where_nobody_listens():
+def test_rendezvous_where_nobody_listens():
     port, (error,) = rendezvous_of((2, 1), seconds=0.2)
     assert error.startswith(f"process 1 cannot reach the coordinator localhost:{port} within 0.2 ")
     assert "start process 0 there" in error
 
 
-def test_roll_call_at_a_port_that_is_taken():
+def test_rendezvous_at_a_port_that_is_taken():
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(UserError, match=f"cannot listen at port {port} .*in use"):
             rendezvous.hold("localhost", port, 2, 0, 1.0)
 
 
-def test_roll_call_where_another_program_listens():
+def test_rendezvous_where_another_program_listens():
     with socket.create_server(("localhost", 0)) as server:
         port = server.getsockname()[1]
         threading.Thread(target=lambda: server.accept()[0].close()).start()
@@ -522,7 +522,7 @@ def test_roll_call_where_another_program_listens():
             rendezvous.hold("localhost", port, 2, 1, 1.0)
 
 
-def test_strangers_do_not_disturb_the_roll_call():
+def test_other_programs_do_not_disturb_the_rendezvous():
     port = free_port()
     lead = threading.Thread(target=rendezvous.hold, args=("localhost", port, 2, 0, 20.0))
     lead.start()

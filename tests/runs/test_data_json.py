@@ -14,8 +14,9 @@ from nnjax.runs.run import Run
 
 
 def dataset(examples=4, classes=("a", "b"), shape=(3,)):
-    inputs = {"left": np.zeros((examples, *shape), np.uint8), "right": np.zeros((examples, 2))}
-    split = {"inputs": inputs, "targets": np.zeros(examples, np.int32)}
+    inputs = np.zeros((examples, *shape), np.uint8)
+    others = {"left": np.zeros((examples, 2)), "right": np.zeros((examples, 2))}
+    split = {"inputs": inputs, "others": others, "targets": np.zeros(examples, np.int32)}
     return Dataset({"train": split}, classes, Preprocess(scale=0.5, std=(2.0,)))
 
 
@@ -94,7 +95,7 @@ def test_no_preprocessing_and_no_classes():
     ("other", "message"),
     [
         (dataset(classes=("a", "c")), "has ('a', 'c') as classes, the run was trained on"),
-        (dataset(shape=(5,)), r"inputs.left (5,)"),
+        (dataset(shape=(5,)), r"inputs (5,)"),
         (dataset(examples=7), "7 examples, the run began with 4"),
     ],
 )

@@ -72,7 +72,8 @@ def _table(opened: list[Opened], labels: list[str], width: int) -> Table:
     The runs are the columns, unless the table does not fit into the width and is shorter when the
     runs are its rows.
     """
-    summaries = [each.run.read_summary() for each in opened]
+    # A run whose summary is missing still has a status.
+    summaries = [{"status": each.run.status} | each.run.read_summary() for each in opened]
     rows = [*_metrics(summaries), *_facts(summaries)]
     differences = [[path, *values] for path, values in _differences(opened).items()]
     by_column = Table(["", *labels])
