@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnjax.data.dataset import Dataset, Spec
+from nnjax.data.directory import given_path
 from nnjax.data.images.decoding import decode
 from nnjax.data.labels import check_labels, convert, narrow, numbered
 from nnjax.data.records import specify
@@ -240,7 +241,7 @@ def open_set(name: str, data_dir: Path | None) -> Any:
       UserError: there is no such set, or it cannot be prepared.
     """
     tfds = import_tfds()
-    folder = None if data_dir is None else str(Path(data_dir).expanduser())
+    folder = None if data_dir is None else str(given_path(data_dir))
     try:
         with quiet():
             builder = tfds.builder(name, data_dir=folder, file_format="array_record")

@@ -87,8 +87,9 @@ def from_json(saved: Mapping[str, Any], *, trust: bool = False) -> Spec:
             complete=_read_flag(saved.get("complete")),
             **{name: _read_option(name, saved[name], trust) for name in OPTIONS},
         )
-        # The preprocessing must fit the shapes.
-        spec.example()
+        if spec.complete:
+            # The preprocessing must fit the shapes.
+            spec.example()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"this is no description of data: {error!r:.200}") from error
     return spec

@@ -146,7 +146,7 @@ def _handled(handle: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (*INSISTING, *ASKING)}
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in (*INSISTING, *ASKING)}
     # `nohup` starts a process that ignores SIGHUP, so that it outlives its terminal.
     if before[signal.SIGHUP] == signal.SIG_IGN:
         del before[signal.SIGHUP]

@@ -1,5 +1,7 @@
 """A path is shown and used as it is: brackets are no markup, and stars no pattern."""
 
+import shutil
+
 import pytest
 
 from nnjax.cli.trained import open_trained
@@ -40,3 +42,28 @@ def test_a_directory_that_orbax_cannot_use_is_refused_before_anything_is_made(
     assert "TensorStore takes a backslash for a slash; rename the directory or choose" in sentence
     assert not (tmp_path / "a\\b").exists()
     assert not (tmp_path / "a").exists()
+
+
+def test_a_sweep_in_a_directory_of_any_name(config_file, nnjax, tmp_path, refused):
+    words = ("sweep", config_file, "--over", "data.far", 1, 2, "--epochs", 1)
+    done = nnjax(*words, "--sweep-dir", tmp_path / "lr [0.1]", "--quiet")
+    assert done.status == 0, done.err
+    for trial in ("0000", "0001"):
+        assert int(open_trained(tmp_path / "lr [0.1]" / "trials" / trial).state.step) == 4
+    sentence = refused(*words, "--sweep-dir", tmp_path / "a\\b")
+    assert "TensorStore takes a backslash for a slash" in sentence
+
+
+def test_an_export_is_not_written_through_a_link(circles_run, nnjax, refused, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(circles_run.directory, run)
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (run / "export").symlink_to(tmp_path / "elsewhere")
+    assert f"{run}/export is a symbolic link to {tmp_path}/elsewhere" in refused("export", run)
+    (run / "export").unlink()
+    (run / "export").mkdir()
+    (run / "export" / ".model.safetensors.unfinished").symlink_to(tmp_path / "mine")
+    assert nnjax("export", run).status == 0
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert not (run / "export" / "model.safetensors").is_symlink()

@@ -1,5 +1,6 @@
 """``nnjax export RUN``: a trained model for use elsewhere."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import tyro
 from nnjax.cli.options import call_with_options
 from nnjax.cli.runs import open_run
 from nnjax.console import Console
-from nnjax.errors import warn
+from nnjax.errors import UserError, warn
 
 
 def export(
@@ -33,6 +34,10 @@ def export(
     data = opened.known_data()
     learner, state, step = read_trained(opened.experiment, opened.run, data, warn)
     folder = to or opened.run.directory / "export"
+    if to is None and folder.is_symlink():
+        raise UserError(
+            f"{folder} is a symbolic link to {os.readlink(folder)}; to write there, give --to"
+        )
     files = write(learner, state, data, folder, overwrite=overwrite)
     console.print(f"step {step:,}, reloaded to the same predictions:")
     for file in files:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from nnjax.errors import UserError
-from nnjax.runs import json_files, trust
+from nnjax.runs import checkpoints, json_files, trust
 from nnjax.runs.run import Run, Status
 from nnjax.sweeps.plan.plan import Program
 from nnjax.sweeps.record.worker_locks import WorkerLocks
@@ -78,6 +78,7 @@ class SweepDirectory:
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         directory = Path(root) / name / stamp if directory is None else Path(directory)
         settings = {"name": name, **settings}
+        checkpoints.check_name(directory)
         if is_sweep(directory):
             return cls.open(directory)._begin_again(settings, config_file)
         if directory.exists() and not directory.is_dir():
