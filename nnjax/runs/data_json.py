@@ -160,6 +160,15 @@ def _read_option(name: str, saved: Any, trust: bool) -> Any:
     for method in OPTIONS[name]:
         if not hasattr(option, method):
             raise ValueError(f"the {name} is a {type(option).__name__}")
+    if isinstance(option, Preprocess):
+        numbers = [option.scale or 1.0, option.permutation_seed or 0]
+        for values in (option.offset, option.mean, option.std):
+            if not isinstance(values, tuple):
+                raise ValueError(f"numbers of the {name} are {values!r:.60}")
+            numbers.extend(values)
+        for number in numbers:
+            if type(number) not in (int, float):
+                raise ValueError(f"a number of the {name} is {number!r:.60}")
     return option
 
 

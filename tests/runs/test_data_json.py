@@ -44,6 +44,7 @@ def test_texts_and_captions_read_back_the_same():
 
 def test_a_record_of_version_0_1_0_is_read():
     saved = data_json.to_json(dataset())
+    saved["stored"]["inputs"] = {"source": saved["stored"]["inputs"]}
     for name in ("preprocessed", "maximum_length", "complete"):
         del saved[name]
     spec = data_json.from_json(saved)
