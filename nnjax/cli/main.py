@@ -75,8 +75,7 @@ def run(command: str, arguments: list[str]) -> int:
 
 
 def guarded(action: Callable[[], int], *, ends_process: bool = True) -> int:
-    """Calls ``action`` and returns its exit status; prints a user's error as one line to
-    stderr.
+    """Calls ``action`` and returns its exit status; a UserError is printed in one line.
 
     Args:
       action: returns the exit status.
