@@ -45,7 +45,7 @@ WRITTEN_NUMBERS = (
         "with a decimal comma",
     ),
     (re.compile(r"[-+]?\d*,\d+"), "with a decimal comma"),
-    (re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?"), "a date"),
+    (re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{4}[-/]\d{1,2}"), "a date"),
     (re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})( \d.*)?"), "a date"),
     (re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?"), "a time of day"),
 )

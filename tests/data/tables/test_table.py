@@ -256,6 +256,7 @@ PEOPLE = {
     "1\u00a0250,50": "decimal comma",
     "7%": "percentage",
     "2024-01-05": "a date",
+    "1949-01": "a date",
     "5/1/2024": "a date",
     "12:30": "time of day",
     "\u22123.5": "minus sign",
