@@ -25,12 +25,12 @@ from nnjax.precision import Precision, cast_floats
 from nnjax.traced import check_number, is_plain
 
 CARRY = "carry"
-"""The collection in which a model keeps the state that goes from a batch's rows to the next's."""
+"""The collection in which a model keeps the state that each row of a batch hands to the next batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Supervised:
-    """Fits a model to targets: one gradient step of the mean loss a batch.
+    """Fits a model to targets; a step follows the gradient of the mean loss of a batch.
 
     Any numeric field, here or in the model and the optimizer, may be a traced array
     (``dataclasses.replace`` inside the traced function), so that one compiled program serves every

@@ -11,7 +11,7 @@ from nnjax.data.labels import convert
 from nnjax.errors import UserError
 
 
-def remedy(learner: Any, data: Dataset | Stream) -> str:
+def advice(learner: Any, data: Dataset | Stream) -> str:
     """Returns advice: the first number of the training data that is not finite, else a setting."""
     arrays = _training_arrays(data)
     counts = np.asarray(arrays.pop("mask", 1)) > 0

@@ -19,7 +19,7 @@ from nnjax.runs.checkpoints import import_in_background
 from nnjax.runs.run import Run
 from nnjax.training import best, fingerprint, snapshot, updates
 from nnjax.training.best_state import BestState
-from nnjax.training.divergence_advice import remedy
+from nnjax.training.divergence_advice import advice
 from nnjax.training.evaluation import Evaluator
 from nnjax.training.experiment import check_arguments, fit_to_data
 from nnjax.training.feeds import make_feed
@@ -296,7 +296,7 @@ class _Loop:
 
     def _diverge(self, step: int) -> None:
         message = f"the loss became NaN or infinite at step {step:,}; "
-        message += remedy(self.learner, self.data)
+        message += advice(self.learner, self.data)
         if self.run:
             self.saver.wait()
             self.run.write_summary({"status": "diverged", "step": step})

@@ -473,3 +473,65 @@ def test_the_loss_of_sequences_is_the_mean_over_their_targets():
     assert learner.evaluate(state, batch)["loss"].value() == pytest.approx(
         float(expected), rel=1e-6
     )
+
+
+# Several devices and populations ------------------------------------------------------------------
+
+
+def lifted(how, learner):
+    """The step over four devices, from a whole batch."""
+    mapped = functools.partial(learner.step, axis_name="data")
+    if how == "pmap":
+        step = jax.pmap(mapped, "data", in_axes=(None, 0), out_axes=(None, None))
+        return lambda state, batch: step(
+            state, jax.tree.map(lambda leaf: leaf.reshape(4, -1, *leaf.shape[1:]), batch)
+        )
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    everywhere, parted = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")
+    specs = {"in_specs": (everywhere, parted), "out_specs": (everywhere, everywhere)}
+    return jax.jit(jax.shard_map(mapped, mesh=mesh, **specs))
+
+
+@pytest.mark.parametrize("how", ["pmap", "shard_map"])
+def test_accumulation_over_devices_counts_what_the_mask_leaves(batch, how):
+    """One device has nothing that counts, in the first batch or in the second."""
+    learner = dataclasses.replace(LEARNER, metrics=(), l2=0.1)
+    halves = fields.replace(learner, {"optimizer.accumulation_steps": 2})
+    first = {**batch, "mask": np.float32([1, 1, 0, 0, 1, 0, 1, 1])}
+    second = {**batch, "mask": np.float32([0, 0, 1, 0, 0, 0, 0, 1])}
+    both = jax.tree.map(lambda one, other: np.concatenate([one, other]), first, second)
+    state = learner.init(jax.random.key(0), batch)
+    expected, _ = learner.step(state, both)
+    step, state = lifted(how, halves), halves.init(jax.random.key(0), batch)
+    for one in (first, second):
+        state, _ = step(state, one)
+    assert_close(state.params, expected.params, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["pmap", "shard_map"])
+def test_the_running_mean_over_devices_is_that_of_the_examples_that_count(batch, how):
+    learner = dataclasses.replace(LEARNER, model=Normalised(), metrics=())
+    masked = {**batch, "mask": np.float32([1, 1, 0, 0, 1, 0, 1, 1])}
+    state = learner.init(jax.random.key(0), batch)
+    after, _ = lifted(how, learner)(state, masked)
+    mean = batch["inputs"][masked["mask"] > 0].mean(0)
+    statistics = after.model_state["batch_stats"]["norm"]
+    np.testing.assert_allclose(statistics["mean"], mean, rtol=1e-5, atol=1e-6)
+
+
+def test_a_population_accumulates_and_masks_as_its_members_do(batch):
+    learner = fields.replace(LEARNER, {"model": Normalised(), "optimizer.accumulation_steps": 2})
+    masked = {**batch, "mask": np.float32(np.arange(8) < 3)}
+
+    def train(rate):
+        changed = fields.replace(learner, {"optimizer.learning_rate": rate})
+        state = changed.init(jax.random.key(0), batch)
+        for one in (masked, {**batch, "mask": np.ones(8, np.float32)}, masked):
+            state, _ = changed.step(state, one)
+        return state.params, state.model_state
+
+    together = jax.jit(jax.vmap(train))(jnp.array([0.1, 0.5]))
+    alone = jax.jit(train)
+    for member, rate in enumerate((0.1, 0.5)):
+        own = jax.tree.map(lambda leaf, index=member: leaf[index], together)
+        assert_close(own, alone(rate), rtol=2e-5, atol=1e-6)

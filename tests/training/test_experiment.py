@@ -18,7 +18,7 @@ from nnjax.optimizers import SGD, Adam
 from nnjax.summary import summarise
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.best import make_monitor
-from nnjax.training.divergence_advice import remedy
+from nnjax.training.divergence_advice import advice
 from nnjax.training.dry_run import dry_run
 from nnjax.training.experiment import fit_to_data
 
@@ -125,9 +125,9 @@ def test_a_masked_number_is_not_blamed_for_divergence():
     inputs[3] = np.nan
     mask = np.float32(np.arange(10) != 3)
     data = Dataset({"train": {"inputs": inputs, "targets": targets, "mask": mask}}, tuple("abc"))
-    assert remedy(LEARNER, data) == "lower the learning rate"
+    assert advice(LEARNER, data) == "lower the learning rate"
     unmasked = Dataset({"train": {"inputs": inputs, "targets": targets}}, tuple("abc"))
-    assert "'inputs' of split 'train' holds nan" in remedy(LEARNER, unmasked)
+    assert "'inputs' of split 'train' holds nan" in advice(LEARNER, unmasked)
 
 
 def test_functions_in_a_config_stay_unless_an_option_replaces_them():
