@@ -25,7 +25,7 @@ from nnjax.precision import Precision, cast_floats
 from nnjax.traced import check_number, is_plain
 
 CARRY = "carry"
-"""The collection in which a model keeps the state that each row of a batch hands to the next batch."""
+"""The collection in which a model keeps the state that each row hands to the next batch."""
 
 
 @dataclasses.dataclass(frozen=True)
