@@ -13,7 +13,7 @@ has probability 0, and the loss of any other class stays finite, with finite gra
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import jax
 import jax.numpy as jnp
@@ -261,6 +261,20 @@ def check(loss: str | LossFunction, smoothing: float | jax.Array) -> None:
         raise UserError(
             f"the loss '{name_of(loss)}' takes no label smoothing; only {', '.join(SMOOTHED)} do"
         )
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuses a reduction other than "mean" and "sum".
+
+    Raises:
+      UserError: the reduction is unknown.
+
+    Example:
+      >>> from nnjax.losses import check_reduction
+      >>> check_reduction("mean")
+    """
+    if reduction not in get_args(Reduction):
+        raise UserError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
 
 
 def _takes_smoothing(function: LossFunction) -> bool:

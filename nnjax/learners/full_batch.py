@@ -65,7 +65,12 @@ class FullBatch:
     def __post_init__(self):
         check_number("penalty l2", self.l2, at_least=0)
         losses.check(self.loss, self.label_smoothing)
+        losses.check_reduction(self.reduction)
         metrics.check(self.metrics)
+        if not isinstance(self.solver, Solver):
+            raise UserError(
+                f"the solver must be one of nnjax.solvers, such as LBFGS(), not {self.solver!r}"
+            )
         if self.solver.least_squares and losses.known_name(self.loss) not in losses.SQUARED:
             loss = losses.name_of(self.loss)
             raise UserError(

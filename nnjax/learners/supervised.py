@@ -80,6 +80,7 @@ class Supervised:
     def __post_init__(self):
         check_number("penalty l2", self.l2, at_least=0)
         losses.check(self.loss, self.label_smoothing)
+        losses.check_reduction(self.reduction)
         measures.check(self.metrics)
 
     def init(self, key: jax.Array, example: Batch) -> State:

@@ -3,14 +3,17 @@
 import dataclasses
 from typing import Annotated, Any, cast
 
+import flax.linen as nn
 import jax
+import optax
 import tyro
 
-from nnjax import losses
+from nnjax import fields, losses
 from nnjax.data.augmentation import Augment
 from nnjax.data.dataset import Known, Source, Stream
 from nnjax.data.text.windows import check_lanes
 from nnjax.errors import UserError
+from nnjax.field_types import conform_value
 from nnjax.learners import FullBatch, Learner, Supervised
 from nnjax.metrics import OF_CLASSES
 from nnjax.models import SingleNeuron
@@ -87,11 +90,11 @@ def check_data(data: Any) -> None:
         )
 
 
-def check_arguments(learner: Any, data: Any, training: Any) -> None:
-    """Refuses arguments of ``fit`` that are of another kind, such as a dict of options.
+def check_arguments(learner: Any, data: Any, training: Any, run: Any = None) -> None:
+    """Refuses arguments of ``fit`` that are of another type, such as a dict of options.
 
     Raises:
-      UserError: names the argument, what it must be, and what it is.
+      UserError: names the argument or the field, what it must be, and what it is.
     """
     _check_methods(
         "learner", learner, ("init", "step", "evaluate"), "a learner, such as Supervised(model)"
@@ -103,6 +106,26 @@ def check_arguments(learner: Any, data: Any, training: Any) -> None:
     check_data(data)
     if not isinstance(training, Training):
         raise UserError(f"training must be options, such as Training(epochs=3), not {training!r}")
+    if run is not None and not callable(getattr(run, "append_metrics", None)):
+        raise UserError(f"run must be a Run, such as Run.create(...) returns, not {_shown(run)}")
+    if isinstance(learner, Supervised | FullBatch):
+        _check_fields(learner)
+
+
+def _check_fields(learner: Supervised | FullBatch) -> None:
+    """Refuses values of another type in the fields of a learner and of its optimizer.
+
+    A model of the user's own is not checked field by field: Flax does not, either.
+    """
+    model = learner.model
+    if not isinstance(model, nn.Module):
+        hint = f"the class {model.__name__}: call it" if isinstance(model, type) else _shown(model)
+        raise UserError(f"model must be a Flax module, such as MLP(), not {hint}")
+    for name in fields.names(type(learner)):
+        value = getattr(learner, name)
+        # The declared type leaves transformations of Optax out, since the command line does.
+        if name != "model" and not isinstance(value, optax.GradientTransformation):
+            conform_value(learner, name, value)
 
 
 def fit_to_data(learner: Any, data: Known, training: Training) -> Any:

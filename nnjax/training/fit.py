@@ -101,7 +101,7 @@ def fit(
       >>> result.summary["steps"]
       2
     """
-    check_arguments(learner, data, training)
+    check_arguments(learner, data, training, run)
     with run.locked() if run else nullcontext():
         if run and resume:
             data = collectives.together(lambda: _as_recorded(data, run))

@@ -7,6 +7,8 @@ from numbers import Integral, Real
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
+import numpy as np
+
 from nnjax.errors import UserError
 from nnjax.fields import Bounds
 from nnjax.traced import SEEDS, check_number
@@ -167,6 +169,10 @@ def _check_types(training: Training) -> None:
             continue
         if int in kinds and not isinstance(value, Integral):
             raise UserError(f"{name} must be a whole number, not {value!r}")
+        if bool in kinds and not isinstance(value, bool | np.bool_):
+            raise UserError(f"{name} must be True or False, not {value!r}")
+        if str in kinds and not isinstance(value, str):
+            raise UserError(f"{name} must be a text, not {value!r}")
         if float in kinds and (not isinstance(value, Real) or math.isnan(value)):
             raise UserError(f"{name} must be a number, not {value!r}")
 

@@ -315,6 +315,7 @@ def test_predictions_are_probabilities(batch):
     [
         ({"l2": -0.1}, "the penalty l2 must be at least 0, not -0.1"),
         ({"label_smoothing": 1.0}, "the label smoothing must be below 1, not 1.0"),
+        ({"reduction": "average"}, "reduction must be 'mean' or 'sum', not 'average'"),
         ({"label_smoothing": 0.1, "loss": "quadratic"}, "'quadratic' takes no label smoothing"),
     ],
 )

@@ -14,7 +14,7 @@ from nnjax.errors import UserError
 from nnjax.learners import Supervised
 from nnjax.metrics import top_k_accuracy
 from nnjax.models import MLP
-from nnjax.optimizers import SGD, Adam
+from nnjax.optimizers import SGD, Adam, Group
 from nnjax.summary import summarise
 from nnjax.training import Experiment, Training, fit
 from nnjax.training.best import make_monitor
@@ -27,6 +27,10 @@ SPLIT = {"inputs": INPUTS, "targets": np.arange(10, dtype=np.int32) % 3}
 DATA = Dataset({"train": SPLIT, "validation": SPLIT}, ("a", "b", "c"))
 LEARNER = Supervised(MLP(features=(3,)), optimizer=SGD(learning_rate=0.5))
 TRAINING = Training(epochs=1, batch_size=8)
+
+
+def changed(**options):
+    return dataclasses.replace(LEARNER, **options)
 
 
 def own(outputs, targets):
@@ -92,11 +96,20 @@ def test_a_stream_without_labels():
         ((LEARNER.model, DATA, TRAINING), "learner must be a learner, such as Supervised"),
         ((LEARNER, Blobs(), TRAINING), r"the data is a source, Blobs; give fit what its load\(\)"),
         ((LEARNER, (INPUTS, INPUTS), TRAINING), "the data is of type tuple"),
+        ((Supervised(MLP), DATA, TRAINING), "model must be a Flax module, such as MLP"),
+        ((changed(optimizer=Adam(accumulation_steps=2.5)), DATA, TRAINING), "must be a whole numb"),
+        ((changed(optimizer=Adam(groups=Group("*"))), DATA, TRAINING), "optimizer.groups must be"),
+        ((changed(label_smoothing="0.1"), DATA, TRAINING), "label_smoothing must be a number"),
     ],
 )
-def test_arguments_of_another_kind(arguments, message):
+def test_arguments_of_another_type(arguments, message):
     with pytest.raises(UserError, match=message):
         fit(*arguments)
+
+
+def test_a_run_of_another_type():
+    with pytest.raises(UserError, match="run must be a Run, such as"):
+        fit(LEARNER, DATA, TRAINING, run="runs/x")
 
 
 def test_a_model_that_needs_more_than_inputs_is_summarised_in_a_sentence():

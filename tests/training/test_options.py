@@ -33,6 +33,19 @@ def test_what_must_be_whole(name, value):
         Training(**{"epochs": None if name == "steps" else 1, name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("smoke", "yes", "True or False"),
+        ("evaluate_train", 1, "True or False"),
+        ("monitor", 3, "a"),
+    ],
+)
+def test_what_must_be_a_truth_value_or_a_text(name, value, kind):
+    with pytest.raises(UserError, match=f"{name} must be {kind}"):
+        Training(**{"epochs": 1, name: value})
+
+
 @pytest.mark.parametrize("name", ["epochs", "evaluate_every", "checkpoint_seconds"])
 @pytest.mark.parametrize("value", [math.nan, "2"])
 def test_what_must_be_a_number(name, value):
