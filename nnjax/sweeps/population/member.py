@@ -194,6 +194,10 @@ class Member:
         """Ends it before its time: "pruned", "diverged", or "interrupted" to go on later."""
         self._end({"status": status, "step": self.step, **facts})
 
+    def release(self) -> None:
+        """Lets other members train the run, in case this one was not ended."""
+        self._locks.close()
+
     def _end(self, summary: dict[str, Any]) -> None:
         self._checkpoints.close()
         self.run.write_summary(summary)

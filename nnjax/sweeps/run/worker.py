@@ -75,6 +75,7 @@ class Worker:
         self._request: Request | None = None
         self._groups: Any = None
         self._population: Any = None
+        self._members: list[Member] = []
 
     def work(self) -> None:
         """Trains waiting trials, program by program, until none is left.
@@ -111,9 +112,14 @@ class Worker:
         size = self._size(number, entry, first[0])
         # A trial that may have killed its workers trains alone, so that it kills no other trial.
         others = [] if suspects else self._claim(number, size - 1)
-        members = [self._member(trial) for trial in (*first, *others)]
-        self._population = Population(members, self._groups, self)
-        self._population.train()
+        try:
+            members = [self._member(trial) for trial in (*first, *others)]
+            self._population = Population(members, self._groups, self)
+            self._population.train()
+        finally:
+            for member in self._members:
+                member.release()
+            self._members.clear()
 
     def _claim(self, program: int, most: int, *, suspects: bool = False) -> list[int]:
         """Claims trials to train; the result of a run that has ended already is only recorded."""
@@ -151,13 +157,15 @@ class Worker:
         return found.members
 
     def _member(self, number: int) -> Member:
-        return Member(
+        made = Member(
             number,
             self._experiment(number),
             self._directory.open_trial(number),
             self._groups.data,
             self._groups.lifted,
         )
+        self._members.append(made)
+        return made
 
     def _experiment(self, number: int) -> Experiment:
         return self._directory.open_trial(number).read_config(self._modules)
