@@ -376,6 +376,7 @@ def test_what_a_refused_run_leaves_on_record(tmp_path):
     run = make_run(tmp_path, epochs=2)
     train(run=run, epochs=1)
     run.append_metrics({"step": 9, "split": "train"})
+    run.close()
     metrics = (run.directory / "metrics.jsonl").read_bytes()
     fewer = Dataset({**DATA.splits, "train": split(EXAMPLES - 1, 0)}, DATA.classes)
     with pytest.raises(UserError, match="has 49 examples, the run began with 50"):
