@@ -164,7 +164,10 @@ def test_captions_one_word_at_a_time():
     model, inputs = CASES["captioner"]
     variables = jax.jit(model.init)(jax.random.key(1), inputs)
     whole = run(model, variables, inputs)
-    carry = model.apply(variables, inputs["source"], 3, method="start")
+    carry = jax.jit(lambda source: model.apply(variables, source, 3, method="start"))(
+        inputs["source"]
+    )
+    advance = jax.jit(lambda *arguments: model.apply(variables, *arguments, method="advance"))
     for time in range(3):
-        carry, logits = model.apply(variables, carry, TARGET[:, time], method="advance")
+        carry, logits = advance(carry, TARGET[:, time])
         np.testing.assert_allclose(logits, whole[:, time], rtol=1e-5, atol=1e-6)

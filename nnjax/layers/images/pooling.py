@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from nnjax.errors import UserError
@@ -43,7 +44,9 @@ def max_pool(
     if strides == window:
         return first_maximum(_windows(x, window), (2, 4))
     is_float = jnp.issubdtype(x.dtype, jnp.floating)
-    lowest = jnp.asarray(-jnp.inf if is_float else jnp.iinfo(x.dtype).min, x.dtype)
+    # A NumPy constant: within `jit` one of `jnp` is traced, and JAX then does not recognise the
+    # maximum, for which alone it knows the gradient.
+    lowest = np.asarray(-np.inf if is_float else jnp.iinfo(x.dtype).min, x.dtype)
     return lax.reduce_window(x, lowest, lax.max, (1, *window, 1), (1, *strides, 1), "VALID")
 
 
@@ -64,7 +67,7 @@ def average_pool(
     check_window_fits(height_and_width(x), window)
     if strides == window:
         return jnp.mean(_windows(x, window), (2, 4))
-    zero = jnp.zeros((), x.dtype)
+    zero = np.zeros((), x.dtype)
     total = lax.reduce_window(x, zero, lax.add, (1, *window, 1), (1, *strides, 1), "VALID")
     return total / (window[0] * window[1])
 

@@ -28,10 +28,15 @@ def arrays(image, kernel, batch=3, seed=0):
 
 
 def value_and_gradients(function, *arguments):
-    """The output, and the gradient of a fixed weighting of it by each argument."""
-    output = function(*arguments)
-    weights = np.random.default_rng(1).normal(size=output.shape).astype(np.float32)
-    return output, *jax.vjp(function, *arguments)[1](jnp.asarray(weights, output.dtype))
+    """The output, and the gradient of a fixed weighting of it by each argument, in one program."""
+
+    @jax.jit
+    def compute(*arguments):
+        output, pull = jax.vjp(function, *arguments)
+        weights = np.random.default_rng(1).normal(size=output.shape).astype(np.float32)
+        return output, *pull(jnp.asarray(weights, output.dtype))
+
+    return compute(*arguments)
 
 
 def assert_same(ours, theirs, rtol=1e-5, atol=1e-5):
@@ -56,7 +61,7 @@ def test_patches_equal_lax(geometry):
     x, k = arrays(image, kernel)
     results = [
         value_and_gradients(
-            jax.jit(functools.partial(convolve, strides=strides, padding=padding, formulation=how)),
+            functools.partial(convolve, strides=strides, padding=padding, formulation=how),
             x,
             k,
         )
@@ -78,7 +83,7 @@ def test_pooling_within_the_convolution_equals_pooling_after_it(geometry, window
     def apart(x, k):
         return max_pool(convolve(x, k, padding=padding, formulation="lax"), window)
 
-    assert_same(value_and_gradients(jax.jit(together), x, k), value_and_gradients(apart, x, k))
+    assert_same(value_and_gradients(together, x, k), value_and_gradients(apart, x, k))
 
 
 @pytest.mark.parametrize("channels", [1, 6])
@@ -111,20 +116,20 @@ def test_population_of_kernels():
     def loss(k):
         return jnp.sum(convolve_and_pool(x, k, (2, 2), formulation="patches") ** 2)
 
-    together = jax.vmap(jax.value_and_grad(loss))(kernels)
+    one = jax.value_and_grad(loss)
+    together, one = jax.jit(jax.vmap(one))(kernels), jax.jit(one)
     for index, kernel in enumerate(kernels):
-        alone = jax.value_and_grad(loss)(kernel)
-        assert_same([leaf[index] for leaf in together], alone, rtol=1e-5, atol=1e-4)
+        assert_same([leaf[index] for leaf in together], one(kernel), rtol=1e-5, atol=1e-4)
 
 
 def test_bfloat16_is_kept_and_near_float32():
     x, k = arrays((8, 8, 3), (3, 3, 3, 4))
-    exact = convolve_and_pool(x, k, (2, 2))
-    half = convolve_and_pool(x.astype(jnp.bfloat16), k, (2, 2), formulation="patches")
+    pool = functools.partial(convolve_and_pool, window=(2, 2), formulation="patches")
+    exact, half = jax.jit(pool)(x, k), jax.jit(pool)(x.astype(jnp.bfloat16), k)
     assert half.dtype == jnp.bfloat16
     # Eight bits of significand, on sums of 27 products of order 1.
     np.testing.assert_allclose(half.astype(jnp.float32), exact, atol=0.04)
-    gradient = jax.grad(lambda k: convolve(x.astype(jnp.bfloat16), k).astype(jnp.float32).sum())(k)
+    gradient = jax.eval_shape(jax.grad(lambda k: jnp.float32(pool(jnp.bfloat16(x), k)).sum()), k)
     assert gradient.dtype == jnp.float32
 
 
@@ -135,7 +140,7 @@ def test_forward_mode_and_second_derivatives():
         def loss(k):
             return jnp.sum(jnp.tanh(convolve_and_pool(x, k, (2, 2), formulation=formulation)) ** 2)
 
-        return jax.jvp(jax.grad(loss), (k,), (jnp.ones_like(k),))
+        return jax.jit(lambda k: jax.jvp(jax.grad(loss), (k,), (jnp.ones_like(k),)))(k)
 
     assert_same(hessian_times("patches"), hessian_times("lax"), rtol=1e-4, atol=1e-4)
 
@@ -149,7 +154,7 @@ def gradient_of_sum_of_squares(x, k):
 
 def test_split_over_devices_by_jit_shard_map_and_pmap():
     x, k = arrays((6, 6, 3), (3, 3, 3, 4), batch=8)
-    expected = gradient_of_sum_of_squares(x, k)
+    expected = jax.jit(gradient_of_sum_of_squares)(x, k)
     mesh = Mesh(np.array(jax.devices()), ("data",))
     split = jax.device_put(x, NamedSharding(mesh, P("data")))
     by_jit = jax.jit(gradient_of_sum_of_squares)(split, k)
@@ -173,12 +178,13 @@ def test_layer_has_the_same_parameters_in_every_formulation_and_layout():
     variables = layer.init(jax.random.key(0), x)
     shapes = jax.tree.map(jnp.shape, variables["params"])
     assert shapes == {"kernel": (3, 2, 3, 4), "bias": (4,)}
-    expected = layer.apply(variables, x)
+    expected = jax.jit(layer.apply)(variables, x)
     patches = layer.clone(formulation="patches")
-    np.testing.assert_allclose(patches.apply(variables, x), expected, rtol=1e-5, atol=1e-6)
-    minor = patches.clone(layout="CHWN").apply(variables, swap(x))
+    y = jax.jit(patches.apply)(variables, x)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    minor = jax.jit(patches.clone(layout="CHWN").apply)(variables, swap(x))
     np.testing.assert_allclose(swap(minor), expected, rtol=1e-5, atol=1e-6)
-    pooled = patches.clone(pool=(2, 2)).apply(variables, x)
+    pooled = jax.jit(patches.clone(pool=(2, 2)).apply)(variables, x)
     np.testing.assert_allclose(pooled, max_pool(expected), rtol=1e-5, atol=1e-6)
 
 

@@ -32,13 +32,13 @@ def test_in_parts_is_as_the_whole(batch, parts):
 def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():
     model = CNN(features=(4,), kernel_sizes=(3,), hidden=(5,), outputs=3)
     x = jax.random.normal(jax.random.key(0), (128, 8, 8))
-    variables = model.init(jax.random.key(1), x)
+    variables = jax.jit(model.init)(jax.random.key(1), x)
 
     def loss(variables, batches):
         return sum(jnp.sum(model.apply(variables, one, train=True) ** 2) for one in batches)
 
-    ours = jax.value_and_grad(loss)(variables, [x])
-    expected = jax.value_and_grad(loss)(variables, jnp.split(x, 8))
+    measure = jax.jit(jax.value_and_grad(loss))
+    ours, expected = measure(variables, [x]), measure(variables, jnp.split(x, 8))
     for one, other in zip(*map(jax.tree.leaves, (ours, expected)), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-5)
 
@@ -46,6 +46,7 @@ def test_a_convolutional_network_in_parts_has_the_gradients_of_the_whole():
 def test_parts_drop_units_of_their_own():
     model = CNN(features=(4,), kernel_sizes=(3,), hidden=(), outputs=3, dropout=0.5)
     x = jnp.broadcast_to(jax.random.normal(jax.random.key(0), (8, 8)), (128, 8, 8))
-    variables = model.init(jax.random.key(1), x)
-    y = model.apply(variables, x, train=True, rngs={"dropout": jax.random.key(2)})
+    variables = jax.jit(model.init)(jax.random.key(1), x)
+    draw = jax.jit(lambda key: model.apply(variables, x, train=True, rngs={"dropout": key}))
+    y = draw(jax.random.key(2))
     assert len(np.unique(np.asarray(y), axis=0)) > 120

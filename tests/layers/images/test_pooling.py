@@ -23,10 +23,15 @@ def reduce_window(x, operation, start, window, strides):
     return lax.reduce_window(x, start, operation, (1, *window, 1), (1, *strides, 1), "VALID")
 
 
-def gradient(function, x):
-    output, pull = jax.vjp(function, x)
-    weights = np.random.default_rng(1).normal(size=output.shape).astype(np.float32)
-    return pull(jnp.asarray(weights))[0]
+def values_and_gradients(functions, x):
+    """The output of each function, and the gradient of a fixed weighting of it, in one program."""
+
+    def compute(function, x):
+        output, pull = jax.vjp(function, x)
+        weights = np.random.default_rng(1).normal(size=output.shape).astype(np.float32)
+        return output, pull(jnp.asarray(weights))[0]
+
+    return jax.jit(lambda x: [compute(function, x) for function in functions])(x)
 
 
 @few
@@ -46,10 +51,11 @@ def test_equal_to_window_reductions(window, strides, size, ties):
     x = np.random.default_rng(0).normal(size=(2, *size, 3)).astype(np.float32)
     # With ties, the gradient must go to the same one of equal maxima.
     x = jnp.asarray(np.round(x) if ties else x)
-    for ours, theirs in ((max_pool, largest), (average_pool, mean)):
-        pool = functools.partial(ours, window=window, strides=strides)
-        np.testing.assert_allclose(pool(x), theirs(x), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(gradient(pool, x), gradient(theirs, x), rtol=1e-5, atol=1e-6)
+    pools = [functools.partial(f, window=window, strides=strides) for f in (max_pool, average_pool)]
+    ours = values_and_gradients(pools, x)
+    theirs = values_and_gradients([largest, mean], x)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("strides", [None, (1, 1)])
@@ -108,3 +114,16 @@ def test_the_largest_of_whole_numbers(dtype):
     pooled = max_pool(x, (2, 2), (1, 1))
     assert pooled.dtype == dtype
     assert pooled[0, ..., 0].tolist() == [[5, 6, 7], [9, 10, 11], [13, 14, 15]]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_windows_that_overlap_have_gradients_within_jit(dtype):
+    x = jnp.arange(25, dtype=dtype).reshape(1, 5, 5, 1)
+    averages = jax.jit(jax.grad(lambda x: 9 * average_pool(x, (3, 3), (2, 2)).sum()))(x)
+    edge, middle = [1, 1, 2, 1, 1], [2, 2, 4, 2, 2]
+    expected = [edge, edge, middle, edge, edge]
+    np.testing.assert_allclose(jnp.float32(averages[0, ..., 0]), expected, rtol=5e-3)
+    maxima = jax.jit(jax.grad(lambda x: max_pool(x, (3, 3), (2, 2)).sum()))(x)
+    assert maxima.dtype == dtype
+    # The largest of each window is its last: 12, 14, 22 and 24.
+    assert jnp.flatnonzero(maxima).tolist() == [12, 14, 22, 24]

@@ -49,7 +49,7 @@ def test_equals_our_loop(case, with_lengths):
     if case == "ids":
         x = jax.random.randint(keys[0], (4, 7), -1, 4)
     lengths = jnp.array([7, 3, 0, 1]) if with_lengths else None
-    variables = scan.init(keys[1], x, lengths)
+    variables = jax.jit(scan.init)(keys[1], x, lengths)
     states = jax.tree.leaves(scan.init_carry(4))
     carry = jax.tree.unflatten(
         jax.tree.structure(scan.init_carry(4)),

@@ -67,7 +67,7 @@ def test_grey_images_need_no_channel_axis():
 def test_parameters_mean_the_same_on_every_platform(monkeypatch, changes):
     model = dataclasses.replace(SMALL, **changes)
     x = images(3, 13, 12, 2)
-    variables = model.init(jax.random.key(1), x)
+    variables = jax.jit(model.init)(jax.random.key(1), x)
 
     def loss(variables):
         return jnp.sum(model.apply(variables, x) ** 2)
@@ -76,7 +76,8 @@ def test_parameters_mean_the_same_on_every_platform(monkeypatch, changes):
     for formulation in ("patches", "lax"):
         for module in (convolution, cnn):
             monkeypatch.setattr(module, "fastest_formulation", lambda kind=formulation: kind)
-        results.append(jax.value_and_grad(loss)(variables))
+        # A new function, so that the program is traced again.
+        results.append(jax.jit(jax.value_and_grad(lambda variables: loss(variables)))(variables))
     for ours, theirs in zip(*map(jax.tree.leaves, results), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
@@ -85,8 +86,9 @@ def test_parameters_mean_the_same_on_every_platform(monkeypatch, changes):
 def test_an_image_does_not_see_the_others_of_its_batch(activation):
     model = dataclasses.replace(SMALL, activation=activation)
     x = images(3, 12, 12)
-    variables = model.init(jax.random.key(1), x)
-    together, alone = model.apply(variables, x)[:1], model.apply(variables, x[:1])
+    variables = jax.jit(model.init)(jax.random.key(1), x)
+    apply = jax.jit(model.apply)
+    together, alone = apply(variables, x)[:1], apply(variables, x[:1])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
@@ -94,7 +96,7 @@ def test_an_image_does_not_see_the_others_of_its_batch(activation):
 def test_pooling_before_the_activation_changes_nothing(monkeypatch, activation):
     model = dataclasses.replace(SMALL, activation=activation)
     x = images(3, 12, 12)
-    variables = model.init(jax.random.key(1), x)
+    variables = jax.jit(model.init)(jax.random.key(1), x)
     before = jax.jit(model.apply)(variables, x)
     monkeypatch.setattr(cnn, "NON_DECREASING_ACTIVATIONS", ())
     np.testing.assert_allclose(jax.jit(model.apply)(variables, x), before, rtol=1e-5, atol=1e-6)
@@ -103,7 +105,7 @@ def test_pooling_before_the_activation_changes_nothing(monkeypatch, activation):
 def test_skip_adds_the_input_of_a_block_whose_shape_it_keeps():
     model = CNN((4, 4), (3,), padding="SAME", skip=True, hidden=(), outputs=2)
     x = images(2, 8, 8)
-    variables = model.init(jax.random.key(1), x)
+    variables = jax.jit(model.init)(jax.random.key(1), x)
     # With dead kernels the second block passes its input on; without skip nothing is left.
     dead = jax.tree.map(jnp.zeros_like, variables["params"]["convolution2"])
     variables = {"params": {**variables["params"], "convolution2": dead}}
@@ -114,7 +116,7 @@ def test_skip_adds_the_input_of_a_block_whose_shape_it_keeps():
 def test_dropout_only_while_training():
     model = dataclasses.replace(SMALL, dropout=0.5, hidden_dropout=0.5)
     x = images(2, 12, 12)
-    variables = model.init(jax.random.key(1), x)
+    variables = jax.jit(model.init)(jax.random.key(1), x)
 
     def draw(seed):
         return model.apply(variables, x, train=True, rngs={"dropout": jax.random.key(seed)})
