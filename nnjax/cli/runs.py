@@ -1,4 +1,4 @@
-"""What the commands on runs share: opening one with its experiment and data."""
+"""Opening a run with its experiment and its data, for the commands on runs."""
 
 import re
 from pathlib import Path
@@ -8,12 +8,13 @@ from typing import NamedTuple
 from nnjax.cli import files
 from nnjax.data.dataset import Dataset, Known, Stream, conform
 from nnjax.errors import UserError, warn
+from nnjax.runs import json_files
 from nnjax.runs.run import CONFIG, CONFIG_FILE, Run
 from nnjax.training.experiment import Experiment, check_data
 
 
 class Opened(NamedTuple):
-    """A run directory with what it ran."""
+    """A run directory with its experiment, and the module of its config file."""
 
     run: Run
     experiment: Experiment
@@ -50,7 +51,7 @@ class Opened(NamedTuple):
         return self.load_data() if saved.complete is None and has_own_source else saved
 
     def _elsewhere(self) -> str:
-        """Where a relative path of the data leads from, if not from here."""
+        """The end of a sentence: the directory that a relative path of the data belongs to."""
         began = self.run.environment.get("directory")
         values = vars(self.experiment.data).values()
         relative = [path for path in values if isinstance(path, Path) and not path.is_absolute()]
@@ -72,14 +73,14 @@ def open_run(directory: Path, *, trust: bool = False) -> Opened:
     """
     run = Run.open(directory, trust=trust)
     run.check_trust()
-    # A config file may define classes that the configuration names, and a `main` of its own.
+    # The config file may define classes that the config names, and its own `main`.
     module = _config_module(run)
     modules = {module.__name__: module} if module else {}
     return Opened(run, run.read_config(modules), module)
 
 
 def _config_module(run: Run) -> ModuleType | None:
-    """The config file as it was when the run was made; nnjax's own as it is now, if still there."""
+    """The run's copy of the config file; for a named experiment, nnjax's file as it is now."""
     if run.config_file:
         return files.load(run.config_file, _original(run, run.config_file))
     if (run.directory / CONFIG_FILE).exists():
@@ -89,13 +90,16 @@ def _config_module(run: Run) -> ModuleType | None:
 
 
 def _original(run: Run, copy: Path) -> Path:
-    """The file that a run's copy was made of; where that is not on record, one named alike.
+    """The file that was copied into the run; if not on record, a file of the name in the config.
 
-    The configuration names the classes of the file by its name.
+    The config names the classes of that file by the file's name.
     """
     recorded = run.environment.get("config_file")
     original = Path(recorded) if isinstance(recorded, str) else copy
-    named = re.search(rf'"({files.MODULE_PREFIX}(\w+))\.', (run.directory / CONFIG).read_text())
+    named = re.search(
+        rf'"({files.MODULE_PREFIX}(\w+))\.',
+        json_files.read_bytes(run.directory / CONFIG).decode(errors="replace"),
+    )
     if named is None or named[1] == files.module_name(original):
         return original
     return original.with_stem(named[2])

@@ -1,7 +1,7 @@
-"""Agreement: what the processes of one run must all know, or all decide alike.
+"""Collectives: the values that the processes of one run exchange, and the decisions they share.
 
-With a single process everything here is a plain call, at no cost. With several, each function must
-be called by all of them, in the same order: it waits until they have come.
+With a single process each function is a plain call, at no cost. With several processes every
+process must call the function, in the same order, because it waits for all of them.
 """
 
 import json
@@ -17,27 +17,28 @@ from nnjax.errors import UserError
 Value = TypeVar("Value")
 
 CHUNK = 1024
-"""Messages are padded to a multiple of so many bytes: each size is a program to compile."""
+"""Messages are padded to a multiple of so many bytes, because each size compiles a program."""
 
 
 def several() -> bool:
     """Whether the run has more than one process."""
-    # Asked first, for it does not touch the devices, which another process may need.
+    # `is_initialized` does not initialise the backend; `process_count` would, and would claim the
+    # devices, which another process may need.
     return jax.distributed.is_initialized() and jax.process_count() > 1
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and shows: number 0, or the only one."""
+    """Whether this is the process that writes and prints: rank 0, or the only process."""
     return not several() or jax.process_index() == 0
 
 
 def gather_numbers(numbers: list[int]) -> np.ndarray:
-    """The whole numbers of all processes, int32 (processes, numbers); each gives as many."""
+    """Gathers whole numbers, equally many of each process, as int32 (processes, numbers)."""
     return np.asarray(multihost_utils.process_allgather(np.asarray(numbers, np.int32)))
 
 
 def gather(value: Any) -> list[Any]:
-    """The values of all processes in their order, each anything that JSON can hold."""
+    """Gathers a value of each process, anything that JSON can hold, in the order of the ranks."""
     if not several():
         return [value]
     message = json.dumps(value).encode()
@@ -49,10 +50,11 @@ def gather(value: Any) -> list[Any]:
 
 
 def together(action: Callable[[], Value]) -> Value:
-    """Calls ``action`` at every process, and returns what it returns.
+    """Calls ``action`` in every process, and returns its result.
 
     Raises:
-      UserError: of this process; or of another, with its number. All raise or none.
+      UserError: the action raised one in this process, or in another, whose rank the message then
+        names. Either all processes raise or none.
     """
     if not several():
         return action()
@@ -61,23 +63,23 @@ def together(action: Callable[[], Value]) -> Value:
         result = action()
     except UserError as error:
         failure = error
-    said = gather(None if failure is None else str(failure))
+    messages = gather(None if failure is None else str(failure))
     if failure is not None:
         raise failure
-    for process, sentence in enumerate(said):
-        if sentence is not None:
-            raise UserError(sentence if process == 0 else f"process {process}: {sentence}")
+    for process, message in enumerate(messages):
+        if message is not None:
+            raise UserError(message if process == 0 else f"process {process}: {message}")
     return result  # pyright: ignore[reportReturnType]
 
 
 def by_first(action: Callable[[], Value]) -> Value:
-    """Calls ``action`` at the first process alone; every process returns what it returned.
+    """Calls ``action`` in rank 0 only; every process returns its result.
 
     Args:
-      action: returns what JSON can hold, where there are several processes.
+      action: returns a value that JSON can hold, where there are several processes.
 
     Raises:
-      UserError: of the first process, at all of them.
+      UserError: the action raised one in rank 0; all processes raise it.
     """
     if not several():
         return action()
@@ -89,17 +91,18 @@ def check_same(values: Mapping[str, Any], sentence: str) -> None:
 
     Args:
       values: by name, each anything that JSON can hold.
-      sentence: of the error; ``{process}``, ``{name}``, ``{other}`` and ``{first}`` stand for the
-        number of a process that differs, what differs, its value, and that of process 0.
+      sentence: the message of the error; ``{process}``, ``{name}``, ``{other}`` and ``{first}``
+        stand for the rank of a process that differs, the name of the value, the value there, and
+        the value of process 0.
 
     Raises:
-      UserError: a process has others than process 0; all raise it.
+      UserError: a process has other values than process 0; all processes raise it.
     """
     if not several():
         return
-    said = gather(dict(values))
-    first = said[0]
-    for process, other in enumerate(said):
+    gathered = gather(dict(values))
+    first = gathered[0]
+    for process, other in enumerate(gathered):
         for name in sorted(first.keys() | other.keys()):
             if first.get(name) != other.get(name):
                 found = {"other": other.get(name), "first": first.get(name)}

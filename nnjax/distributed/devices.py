@@ -1,7 +1,7 @@
-"""Several devices: a mesh with one axis, ``data``, over which a batch is spread.
+"""Several devices: a mesh with one axis, ``data``, over which a batch is split.
 
-The devices may belong to several processes, on one host or many. An array is then made by all of
-them, each giving the parts that its own devices hold.
+The devices may belong to several processes, on one host or many. Every process then takes part in
+making an array, and supplies the shards of its own devices.
 """
 
 import os
@@ -18,28 +18,29 @@ from nnjax.errors import UserError
 AXIS = "data"
 
 THREADS_FOR_EACH = 16
-"""Processor threads for each device that a CPU pretends to be."""
+"""Processor threads for each virtual device of a CPU."""
 
 
 def use_threads(count: int) -> None:
-    """Has each CPU device of this process use so many processor threads; 0 leaves it all.
+    """Sets the number of processor threads of each CPU device of this process; 0 takes all.
 
-    Where a CPU pretends to be several devices, they get enough for all: a thread that waits for
-    another device's sum computes nothing, and if every thread waited, none would ever go on.
+    Where a CPU is several virtual devices, the number is raised so that all of them can run: a
+    thread that waits in an all-reduce computes nothing, and if every thread waited, the program
+    would hang.
 
-    Without effect once JAX has begun to compute: its CPU client reads the number when it starts.
+    This has no effect once JAX has begun to compute: its CPU client reads the number at its start.
     """
-    pretended = re.search(
+    virtual = re.search(
         r"xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", "")
     )
-    if pretended and int(pretended[1]) > 1:
-        count = max(count, THREADS_FOR_EACH * int(pretended[1]))
+    if virtual and int(virtual[1]) > 1:
+        count = max(count, THREADS_FOR_EACH * int(virtual[1]))
     if count:
         os.environ["NPROC"] = str(count)
 
 
 def threads() -> int:
-    """The processor threads that a CPU device of this process uses."""
+    """Returns the number of processor threads that a CPU device of this process uses."""
     chosen = os.environ.get("NPROC", "")
     if chosen.isdigit() and int(chosen):
         return int(chosen)
@@ -49,13 +50,13 @@ def threads() -> int:
 
 
 def make_mesh(count: int) -> Mesh:
-    """A mesh of the first ``count`` devices; 0 takes all.
+    """Returns a mesh of the first ``count`` devices; 0 takes all.
 
-    Of several processes, all devices take part, those of a process side by side.
+    With several processes the mesh has the devices of all, those of a process side by side.
 
     Raises:
-      UserError: it is negative; the machine has fewer; or there are several processes and together
-        they have more.
+      UserError: ``count`` is negative; the machine has fewer devices; or there are several
+        processes and ``count`` is not the number of devices of all.
     """
     if count < 0:
         raise UserError(f"the number of devices is positive, or 0 for all, not {count}")
@@ -79,17 +80,17 @@ def _mesh_of_processes(count: int) -> Mesh:
             f"devices is {count}, but the {jax.process_count()} processes have {len(devices)} "
             f"together, and all of them must take part; give --devices 0"
         )
-    # Not jax.make_mesh: on TPUs it would mix the devices of the processes.
+    # Not `jax.make_mesh`: on TPUs it would interleave the devices of the processes.
     return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def is_one_cpu(mesh: Mesh) -> bool:
-    """Whether the mesh is a single CPU device, beside which threads of the host may work."""
+    """Whether the mesh is a single CPU device, so that threads of the host may share the work."""
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
 
 
 def memory(mesh: Mesh) -> int:
-    """Bytes that a device of the mesh has in all; CPU devices share those of the machine."""
+    """Returns the memory of a device in bytes; CPU devices share the memory of the machine."""
     stats = _memory_stats(mesh)
     if "bytes_limit" in stats:
         return stats["bytes_limit"]
@@ -97,7 +98,7 @@ def memory(mesh: Mesh) -> int:
 
 
 def free_memory(mesh: Mesh) -> int:
-    """Bytes that may be taken on all devices of a mesh together."""
+    """Returns the free memory, in bytes, of all devices of a mesh together."""
     stats = _memory_stats(mesh)
     if "bytes_limit" in stats:
         return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * mesh.size
@@ -105,17 +106,17 @@ def free_memory(mesh: Mesh) -> int:
 
 
 def _memory_stats(mesh: Mesh) -> dict[str, int]:
-    """What the first device says of its memory, if anything; a process is told of its own only."""
+    """The memory statistics of the first device of this process; empty where there are none."""
     return mesh.local_devices[0].memory_stats() or {}
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The whole array on every device."""
+    """Returns the sharding that puts the whole array on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split_batch(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """One axis spread over the devices."""
+    """Returns the sharding that splits one axis over the devices."""
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
@@ -123,11 +124,11 @@ def split_batch(mesh: Mesh, axis: int = 0) -> NamedSharding:
 
 
 def put(tree: Any, sharding: Any) -> Any:
-    """Puts arrays, of which every process has the whole, on the devices.
+    """Puts arrays on the devices; every process has the whole of each array.
 
     Args:
-      tree: of NumPy arrays, or typed PRNG keys of JAX.
-      sharding: of each, or None for the default device.
+      tree: NumPy arrays, or typed PRNG keys of JAX.
+      sharding: of each array, or None for the default device.
     """
     if sharding is None or sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
@@ -135,8 +136,8 @@ def put(tree: Any, sharding: Any) -> Any:
 
 
 def _put_parts(array: Any, sharding: NamedSharding) -> jax.Array:
-    # Unlike device_put it does not compare the processes' arrays, which takes a collective: these
-    # are called by threads as well, in no common order.
+    # Not `device_put`: it compares the arrays of the processes by a collective, and threads call
+    # this function in an order that differs between processes.
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         data = _put_parts(np.asarray(jax.random.key_data(array)), sharding)
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(array))
@@ -148,10 +149,10 @@ def _put_parts(array: Any, sharding: NamedSharding) -> jax.Array:
 
 
 def own_rows(rows: int, mesh: Mesh) -> slice:
-    """The rows of a batch that lie on the devices of this process.
+    """Returns the rows of a batch that are on the devices of this process.
 
     Args:
-      rows: of the whole batch, a multiple of the devices.
+      rows: of the whole batch, a multiple of the number of devices.
       mesh: the devices.
     """
     each = rows // mesh.size
@@ -164,12 +165,12 @@ def own_rows(rows: int, mesh: Mesh) -> slice:
 
 
 def put_share(batch: Any, mesh: Mesh, axis: int = 0) -> Any:
-    """Spreads a batch over the devices, of which each process has its :func:`own_rows` alone.
+    """Splits a batch over the devices; each process has only its :func:`own_rows`.
 
     Args:
       batch: arrays.
       mesh: the devices.
-      axis: of the arrays, that of the rows.
+      axis: the axis of the rows.
     """
     sharding = split_batch(mesh, axis)
     if sharding.is_fully_addressable:
@@ -183,7 +184,7 @@ def put_share(batch: Any, mesh: Mesh, axis: int = 0) -> Any:
 
 
 def gathered(tree: Any) -> Any:
-    """The same arrays, those that are spread over several processes whole at each of them."""
+    """Returns the arrays with those that are split over processes gathered in every process."""
     return jax.tree.map(_gathered, tree)
 
 
@@ -197,7 +198,7 @@ def _gathered(array: Any) -> Any:
 
 
 def local(tree: Any) -> Any:
-    """Arrays of several processes on one device of this process, which then needs no other."""
+    """Returns the arrays on one device of this process. Collective: every process must call it."""
 
     def take(array: Any) -> Any:
         if not isinstance(array, jax.Array) or array.is_fully_addressable:

@@ -1,7 +1,7 @@
 """Several processes, on one host or many, that make one run together.
 
-Every process runs the same command. The first one, number 0, keeps the run directory and shows how
-it goes; the others say only what goes wrong.
+Every process runs the same command. Rank 0 writes the run directory and shows the progress; the
+other processes print errors only.
 """
 
 import atexit
@@ -23,27 +23,28 @@ from nnjax.errors import UserError
 AUTO = "auto"
 
 CONNECT_SECONDS = 300.0
-"""How long processes wait for each other at the beginning: a cluster starts them at its leisure."""
+"""How long processes wait for each other at the start: a cluster may start them minutes apart."""
 
 LEAVE_SECONDS = 5.0
-"""How long a process that fails waits for the others to fail as well, before it cuts them off."""
+"""How long a process that fails waits for the others to fail, too, before it disconnects."""
 
 FINISH_SECONDS = 7 * 24 * 3600
-"""How long the others wait for the first one at the end, while it draws figures, say."""
+"""How long the other processes wait for rank 0 at the end, which may still draw figures."""
 
 LOST = re.compile(r"gloo|nccl|connection (closed|reset)|coordination service|heartbeat", re.I)
-"""What errors say where the process at the other end is gone."""
+"""Matches the messages of errors that a lost connection to another process causes."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Which processes a run has, and which of them this one is.
+    """The number of processes of a run, and the rank of this process.
 
     Attributes:
-      coordinator: HOST:PORT of process 0, the same at every process; or "auto": SLURM, Open MPI, a
-        Cloud TPU or Kubernetes say who is who. None is a run of one process.
-      processes: how many processes there are.
-      process_id: the number of this one, from 0.
+      coordinator: HOST:PORT of process 0, the same for every process; or "auto", which takes
+        addresses and ranks from SLURM, Open MPI, a Cloud TPU or Kubernetes. None is a run of one
+        process.
+      processes: number of processes.
+      process_id: rank of this process, from 0.
     """
 
     coordinator: str | None = None
@@ -77,13 +78,13 @@ class Hosts:
 
 @contextmanager
 def joined(hosts: Hosts) -> Iterator[None]:
-    """Connects this process with the others for as long as it lives.
+    """Connects this process with the other processes of the run until it ends.
 
-    Nothing may have touched JAX's devices before. Where the context ends with an error that the
-    other processes do not share, it makes them end, too.
+    Call this before anything initialises JAX's backend. If the context ends with an error that the
+    other processes do not raise, they are made to end, too.
 
     Raises:
-      UserError: the processes do not find each other, or one was lost on the way.
+      UserError: the processes do not find each other, or one was lost later.
     """
     if hosts.coordinator is None or hosts.processes == 1:
         yield
@@ -91,7 +92,7 @@ def joined(hosts: Hosts) -> Iterator[None]:
     try:
         _connect(hosts)
         _check_devices()
-        _meet()
+        _open_connections()
         yield
     except BaseException as error:
         lost = LOST.search(str(error)) if isinstance(error, ValueError | RuntimeError) else None
@@ -106,7 +107,7 @@ def joined(hosts: Hosts) -> Iterator[None]:
         raise
 
 
-# Coming ------------------------------------------------------------------------------------------
+# Connecting ---------------------------------------------------------------------------------------
 
 
 def _address(coordinator: str) -> tuple[str, int]:
@@ -120,9 +121,9 @@ def _address(coordinator: str) -> tuple[str, int]:
 
 
 def _connect(hosts: Hosts) -> None:
-    # Only CPUs have a choice here, and without it no way to reach each other.
+    # CPUs need an implementation of collectives to be named; other platforms have their own.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    # JAX's own handler of SIGTERM would take the place of ours.
+    # JAX's handler of SIGTERM would replace the one that saves the run.
     jax.config.update("jax_enable_preemption_service", False)
     connect = functools.partial(
         jax.distributed.initialize,
@@ -147,7 +148,7 @@ def _connect(hosts: Hosts) -> None:
 
 
 def _check_devices() -> None:
-    """Refuses processes with different numbers of devices: a batch is spread evenly."""
+    """Refuses processes with different numbers of devices, because a batch is split evenly."""
     each = np.bincount([device.process_index for device in jax.devices()]).tolist()
     for process, count in enumerate(each):
         if count != each[0]:
@@ -157,11 +158,12 @@ def _check_devices() -> None:
             )
 
 
-def _meet() -> None:
-    """Opens the connections that collectives use, while all processes are there.
+def _open_connections() -> None:
+    """Opens the connections of collectives while all processes are waiting for each other.
 
-    Later a process that comes half a minute after another, having read more data, say, would find
-    it gone. The library of the CPU's collectives reports each connection on standard output.
+    Opening them later times out where one process needs half a minute more than another, for
+    example to read its data. Gloo, which CPUs use, reports each connection on standard output, so
+    that is silenced.
     """
     sys.stdout.flush()
     output = os.dup(1)
@@ -173,19 +175,20 @@ def _meet() -> None:
     one_each = devices.put(np.ones(mesh.size, np.int32), devices.split_batch(mesh))
     total = jax.jit(lambda ones: ones.sum(), out_shardings=devices.replicated(mesh))(one_each)
     assert int(total) == mesh.size
-    # What the others show stays silent.
+    # The standard output of the other processes stays silent.
     if collectives.is_first():
         os.dup2(output, 1)
     os.close(output)
 
 
-# Leaving -----------------------------------------------------------------------------------------
+# Ending -----------------------------------------------------------------------------------------
 
 
 def _leave_at_exit(status: int, *, at_once: bool) -> None:
-    """Has the process end without waiting for others that may be waiting for it.
+    """Registers an exit that does not wait for processes which may be waiting for this one.
 
-    At the end of a process JAX waits for the others. Those that all fail alike meet there.
+    At the end of a process JAX waits at a barrier for the other processes. Processes that all fail
+    with the same error pass the barrier together.
     """
     begun = threading.Event()
 
@@ -193,7 +196,7 @@ def _leave_at_exit(status: int, *, at_once: bool) -> None:
         begun.wait()
         jax.distributed.shutdown()
 
-    # Started here, for as the interpreter shuts down no thread can be.
+    # Started here, because no thread can be started while the interpreter shuts down.
     waiting = threading.Thread(target=shut_down, daemon=True)
     waiting.start()
 

@@ -1,4 +1,4 @@
-"""Batches of a stream on the devices, of which each process reads the share of its own devices."""
+"""Batches of a stream on the devices: each process reads the rows of its own devices."""
 
 import inspect
 from collections.abc import Callable
@@ -12,10 +12,11 @@ from nnjax.distributed import collectives, devices
 
 
 class ShareReader:
-    """Reads batches and spreads them over the devices of a mesh.
+    """An iterator of batches that are split over the devices of a mesh.
 
-    Where there are several processes and the stream's method takes ``rows``, each process has it
-    read its own rows of every batch alone. Of other streams it reads the whole and drops the rest.
+    Where there are several processes and the stream's method takes ``rows``, each process reads
+    only its own rows of a batch. Of other streams each process reads whole batches, and drops the
+    rows of the other processes.
     """
 
     def __init__(self, read: Callable, *arguments: Any, rows: int, mesh: Mesh):
@@ -23,8 +24,8 @@ class ShareReader:
 
         Args:
           read: ``train_batches`` or ``batches`` of a stream.
-          *arguments: what it is called with.
-          rows: of a batch on the devices, a multiple of these; what the stream gives is padded.
+          *arguments: the arguments of ``read``.
+          rows: of a batch on the devices, a multiple of their number; a shorter batch is padded.
           mesh: the devices.
         """
         self._rows, self._mesh = rows, mesh
@@ -42,9 +43,9 @@ class ShareReader:
         return devices.put_share(batch, self._mesh)
 
     def get_state(self) -> dict[str, Any]:
-        """The position, as a dictionary that JSON can hold; the same at every process."""
+        """Returns the position, as JSON can hold it; it is the same in every process."""
         return self._batches.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes to a position that ``get_state`` gave."""
+        """Goes to a position that ``get_state`` returned."""
         self._batches.set_state(state)

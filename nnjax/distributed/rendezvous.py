@@ -1,9 +1,10 @@
-"""The roll call: the processes of a run find each other, or each says in a sentence who is missing.
+"""The rendezvous: the processes of a run find each other, or each reports which ones are missing.
 
-Done before JAX connects them, which ends a process that waits in vain without an error to catch.
-Process 0 listens at the coordinator's address; the others report their number and wait for its
-answer. Before it gives that, it asks each whether it is still there, and waits on for those that
-are not. The port is free again when the roll call is over.
+It comes before ``jax.distributed.initialize``, whose time-out ends the process without an exception
+that can be caught. Process 0 listens at the coordinator's address. The other processes connect,
+send their rank and wait for its answer. Before it answers, process 0 asks every process whether it
+is still alive, and waits again for those that are not. The port is free when the rendezvous is
+over.
 """
 
 import json
@@ -14,28 +15,28 @@ from typing import Any
 from nnjax.errors import UserError
 
 ANSWER = 5.0
-"""Seconds for what has connected to say who it is: any program may find the port."""
+"""Seconds that a connection has to send its rank: any program may connect to the port."""
 
 ASK, HERE = "still there?", "here"
-"""What process 0 asks of those who have come, and what they reply."""
+"""The question of process 0 whether a process is still alive, and the reply."""
 
 LONGEST = 4096
-"""Bytes of a message, at most."""
+"""The largest size of a message, in bytes."""
 
 
 def hold(host: str, port: int, processes: int, process_id: int, seconds: float) -> None:
-    """Returns at every process when all have come and are still there.
+    """Returns in every process when all processes are connected and alive.
 
     Args:
       host: of process 0.
       port: that process 0 listens at.
-      processes: how many there are.
-      process_id: of this one, from 0.
-      seconds: how long to wait for the others.
+      processes: number of processes.
+      process_id: rank of this process, from 0.
+      seconds: how long to wait for the other processes.
 
     Raises:
-      UserError: a process did not come, did not stay, came twice, or was started for another number
-        of them; or process 0 cannot be reached, or cannot listen at the port.
+      UserError: a process did not connect, ended meanwhile, connected twice, or was started for
+        another number of processes; or process 0 cannot be reached, or cannot listen at the port.
     """
     if process_id == 0:
         _lead(host, port, processes, seconds)
@@ -54,31 +55,33 @@ def _lead(host: str, port: int, processes: int, seconds: float) -> None:
             f"process 0 cannot listen at port {port} ({error.strerror}); give every process "
             "another port in --coordinator"
         ) from None
-    come: dict[int, socket.socket] = {}
+    connected: dict[int, socket.socket] = {}
     deadline = time.monotonic() + seconds
     with server:
         problem = None
-        while problem is None and (absent := _absent(come, processes)):
+        while problem is None and (missing := _missing(connected, processes)):
             connection = _accept(server, deadline)
             if connection is None:
-                problem = _of_the_absent(absent, come, processes, f"{host}:{port}", seconds)
+                problem = _message_of_missing(
+                    missing, connected, processes, f"{host}:{port}", seconds
+                )
             else:
-                problem = _take_in(connection, come, processes)
-        for connection in come.values():
+                problem = _add(connection, connected, processes)
+        for connection in connected.values():
             _answer(connection, problem)
     if problem:
         raise UserError(problem)
 
 
 def _listen(port: int) -> socket.socket:
-    """A server at all addresses of this machine, as JAX's own will be."""
+    """A server at all addresses of this machine, as JAX's coordinator will be."""
     if socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", port))
 
 
 def _accept(server: socket.socket, deadline: float) -> socket.socket | None:
-    """The next connection; None where the time is over."""
+    """The next connection; None when the time is over."""
     if (left := deadline - time.monotonic()) <= 0:
         return None
     server.settimeout(left)
@@ -88,14 +91,14 @@ def _accept(server: socket.socket, deadline: float) -> socket.socket | None:
         return None
 
 
-def _absent(come: dict[int, socket.socket], processes: int) -> list[int]:
-    """Those who have not come; where all have, those who have left since."""
-    missing = [number for number in range(1, processes) if number not in come]
-    return missing or [number for number in sorted(come) if not _is_there(come[number])]
+def _missing(connected: dict[int, socket.socket], processes: int) -> list[int]:
+    """The ranks that did not connect; if all did, the ranks that have ended since."""
+    missing = [number for number in range(1, processes) if number not in connected]
+    return missing or [number for number in sorted(connected) if not _is_alive(connected[number])]
 
 
-def _is_there(connection: socket.socket) -> bool:
-    """Asks who has come whether it still waits: it may have been killed since."""
+def _is_alive(connection: socket.socket) -> bool:
+    """Asks a connected process whether it still waits: it may have been killed since."""
     try:
         _send(connection, ASK)
         answer = _receive(connection, ANSWER)
@@ -106,12 +109,16 @@ def _is_there(connection: socket.socket) -> bool:
     return answer == HERE
 
 
-def _of_the_absent(
-    absent: list[int], come: dict[int, socket.socket], processes: int, address: str, seconds: float
+def _message_of_missing(
+    missing: list[int],
+    connected: dict[int, socket.socket],
+    processes: int,
+    address: str,
+    seconds: float,
 ) -> str:
-    """What is wrong where some have not come in time, or have not stayed."""
-    named = f"process {', '.join(map(str, absent))} of {processes}"
-    if absent[0] in come:
+    """The message for ranks that did not connect in time, or have ended since."""
+    named = f"process {', '.join(map(str, missing))} of {processes}"
+    if missing[0] in connected:
         return (
             f"{named} came to {address} and left before all the others had come; see what it says, "
             "and start every process again"
@@ -122,10 +129,10 @@ def _of_the_absent(
     )
 
 
-def _take_in(
-    connection: socket.socket, come: dict[int, socket.socket], processes: int
+def _add(
+    connection: socket.socket, connected: dict[int, socket.socket], processes: int
 ) -> str | None:
-    """Adds what has connected to those who have come; returns what is wrong with it."""
+    """Adds a connection to the connected processes; returns a message where it does not fit."""
     said = _receive(connection, ANSWER)
     if not isinstance(said, dict) or not {"process", "processes"} <= said.keys():
         connection.close()
@@ -137,8 +144,8 @@ def _take_in(
             f"process {number} was started with --processes {count}, process 0 with "
             f"--processes {processes}; give all the same"
         )
-    # One that was started again takes the place of the one that is lost.
-    elif number in come and _is_there(come[number]):
+    # A process that was started again takes the place of the one that was lost.
+    elif number in connected and _is_alive(connected[number]):
         problem = (
             f"two processes were started with --process-id {number}; give each its own, from 0 "
             f"to {processes - 1}"
@@ -146,7 +153,7 @@ def _take_in(
     if problem:
         _answer(connection, problem)
         return problem
-    come[number] = connection
+    connected[number] = connection
     return None
 
 
@@ -155,10 +162,10 @@ def _answer(connection: socket.socket, problem: str | None) -> None:
         with connection:
             _send(connection, {"problem": problem})
     except OSError:
-        pass  # It has left; what is missing then, JAX says.
+        pass  # The process has ended, which JAX reports.
 
 
-# The others --------------------------------------------------------------------------------------
+# The other processes ------------------------------------------------------------------------------
 
 
 def _report(host: str, port: int, processes: int, process_id: int, seconds: float) -> None:
@@ -167,7 +174,7 @@ def _report(host: str, port: int, processes: int, process_id: int, seconds: floa
         said = None
         try:
             _send(connection, {"process": process_id, "processes": processes})
-            # Longer than process 0 itself waits, for it knows who is missing.
+            # Longer than process 0 waits, because process 0 knows which processes are missing.
             left = max(deadline - time.monotonic(), 0) + seconds
             while (said := _receive(connection, left)) == ASK:
                 _send(connection, HERE)
@@ -175,7 +182,7 @@ def _report(host: str, port: int, processes: int, process_id: int, seconds: floa
             pass
     if not isinstance(said, dict) or "problem" not in said:
         raise UserError(
-            f"process 0 at {host}:{port} left before all {processes} processes had come, or "
+            f"process 0 at {host}:{port} left before all {processes} processes had connected, or "
             "another program listens there; see what process 0 says, or choose another port"
         )
     if said["problem"]:
@@ -183,7 +190,7 @@ def _report(host: str, port: int, processes: int, process_id: int, seconds: floa
 
 
 def _reach(host: str, port: int, process_id: int, seconds: float) -> socket.socket:
-    """Connects to process 0, as soon as it listens."""
+    """Connects to process 0 as soon as it listens."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -207,7 +214,7 @@ def _send(connection: socket.socket, message: Any) -> None:
 
 
 def _receive(connection: socket.socket, seconds: float) -> Any:
-    """A message: JSON, up to the end of a line or of the connection; None where it is none."""
+    """Returns a message: JSON, up to the end of a line or of the connection; else None."""
     connection.settimeout(seconds)
     message = b""
     try:

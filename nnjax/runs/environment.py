@@ -1,4 +1,4 @@
-"""What a run ran with: versions, devices, git revision, command line."""
+"""The environment of a run: versions, devices, git revision, command line."""
 
 import functools
 import os
@@ -18,7 +18,13 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def describe() -> dict[str, Any]:
-    """What ``environment.json`` holds beside the name and the seed, as JSON can hold it."""
+    """Returns the content of ``environment.json`` beside name, seed and config file.
+
+    Example:
+      >>> from nnjax.runs import environment
+      >>> sorted(environment.describe())[:4]
+      ['backend', 'command', 'devices', 'directory']
+    """
     devices = jax.devices()
     return {
         "command": shlex.join(sys.argv),
@@ -34,16 +40,28 @@ def describe() -> dict[str, Any]:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """The versions of nnjax, of Python and of the libraries that decide the numbers."""
+    """Returns the versions of nnjax, of Python and of the libraries that compute the results.
+
+    Example:
+      >>> from nnjax.runs import environment
+      >>> sorted(environment.versions())[:3]
+      ['flax', 'jax', 'jaxlib']
+    """
     installed = {library: metadata.version(library) for library in LIBRARIES}
     return {"nnjax": nnjax.__version__, "python": platform.python_version(), **installed}
 
 
 def git_revision() -> dict[str, Any] | None:
-    """Revision of the work tree that the current directory is in, and whether it was changed.
+    """Returns the git revision of the current directory, and whether files were changed since.
 
     Returns:
       ``{"revision": ..., "dirty": ...}``, or None outside a work tree.
+
+    Example:
+      >>> from nnjax.runs import environment
+      >>> found = environment.git_revision()
+      >>> found is None or sorted(found) == ["dirty", "revision"]
+      True
     """
 
     def ask(*question: str) -> str:

@@ -1,8 +1,8 @@
-"""Keeps Orbax and TensorStore from printing beside the sentence in which a save is refused.
+"""Silences what Orbax and TensorStore print when a save fails, beside the error that is raised.
 
-Arrays are written side by side. When one fails Orbax reports it, gives up its event loop, and
-leaves the others to fail on their own: asyncio then logs that nobody asked how they ended, and
-TensorStore's threads, which find the loop closed, print tracebacks.
+Arrays are written concurrently. When one write fails, Orbax raises its error and closes the event
+loop, and the other writes fail by themselves: asyncio then logs exceptions that were never
+retrieved, and threads of TensorStore, whose event loop is closed, print tracebacks.
 """
 
 import functools
@@ -14,16 +14,21 @@ from typing import Any
 
 @functools.cache
 def silence() -> None:
-    """Drops those messages, and what Orbax logs of its progress, from now on."""
+    """Drops those messages, and Orbax's log of its progress, from now on.
+
+    Example:
+      >>> from nnjax.runs import orbax_logging
+      >>> orbax_logging.silence()
+    """
     logging.getLogger("absl").addFilter(_is_not_from_orbax)
     logging.getLogger("asyncio").addFilter(_is_not_of_a_failed_write)
     hook = sys.unraisablehook
 
-    def hook_but_for_writes(unraisable: Any) -> None:
+    def hook_except_for_writes(unraisable: Any) -> None:
         if not _is_of_an_abandoned_write(unraisable):
             hook(unraisable)
 
-    sys.unraisablehook = hook_but_for_writes
+    sys.unraisablehook = hook_except_for_writes
 
 
 def _is_not_from_orbax(record: logging.LogRecord) -> bool:
@@ -36,7 +41,7 @@ def _is_not_of_a_failed_write(record: logging.LogRecord) -> bool:
 
 
 def _is_of_an_abandoned_write(unraisable: Any) -> bool:
-    """Whether a thread without Python code of its own could not reach an event loop."""
+    """Whether a thread of TensorStore called an event loop that is closed."""
     error, trace = unraisable.exc_value, unraisable.exc_traceback
     return (
         isinstance(error, RuntimeError)

@@ -1,4 +1,4 @@
-"""``nnjax resume RUN``: goes on with a run or sweep that was stopped, as if it never had been."""
+"""``nnjax resume RUN``: continues a run or a sweep that was stopped, with the same result."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,18 +21,20 @@ def resume(
     devices: int | None = None,
     trust: bool = False,
 ) -> None:
-    """Goes on with a run that was stopped, from its newest checkpoint, or with a whole sweep.
+    """Continues a run that was stopped, from its newest checkpoint, or a whole sweep.
 
-    A run that was stopped while its figures were drawn gets them.
+    A run that was stopped while its figures were drawn gets the missing figures. A run that another
+    process is training is refused.
 
-    A run may go on with another number of processes: start each with --coordinator HOST:PORT
+    A run may continue with another number of processes: start each with --coordinator HOST:PORT
     --processes N --process-id K, or, under SLURM, Open MPI or on a Cloud TPU, with --coordinator
     auto.
 
     Args:
-      run: the run directory, or runs/NAME for the newest run of that name; or that of a sweep.
+      run: the run directory, or runs/NAME for the newest run of that name; or the directory of a
+        sweep.
       quiet: show nothing but errors and the last table.
-      devices: go on with so many devices, 0 for all there are; None takes as many as before.
+      devices: number of devices to continue with, 0 for all; None takes as many as before.
       trust: run the code that came with the run, also where somebody else made it.
     """
     if is_sweep(run):
