@@ -18,7 +18,8 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Writing every one of the thousands of tiny programs takes a fifth of the tests' time.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # The key that signs runs: the tests must not touch that of the user.
 os.environ["NNJAX_STATE_DIR"] = str(Path(tempfile.gettempdir()) / f"nnjax-test-state-{os.getuid()}")
 os.environ["KERAS_BACKEND"] = "jax"
