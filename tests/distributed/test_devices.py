@@ -55,8 +55,11 @@ def alone(data):
     return state.params, measured
 
 
+INIT = jax.jit(LEARNER.init)
+
+
 def start(data):
-    return LEARNER.init(jax.random.key(0), batch(data, 0))
+    return INIT(jax.random.key(0), batch(data, 0))
 
 
 def spread(leaf):
@@ -112,7 +115,7 @@ def test_shard_map_of_sequences(model, targets):
         "targets": generator.integers(0, 3, targets).astype(np.int32),
     }
     learner = Supervised(model.clone(vocabulary=6, outputs=3), optimizer=SGD(learning_rate=0.5))
-    state = learner.init(jax.random.key(0), sequences)
+    state = jax.jit(learner.init)(jax.random.key(0), sequences)
     expected, _ = jax.jit(learner.step)(state, sequences)
     everywhere = PartitionSpec()
     step = jax.shard_map(
@@ -130,16 +133,18 @@ def test_a_penalty_counts_once_however_many_devices(data, reduction):
     learner = dataclasses.replace(LEARNER, l2=0.3, reduction=reduction)
     first, everywhere, parted = batch(data, 0), PartitionSpec(), PartitionSpec(AXIS)
     state = start(data)
-    expected, _ = learner.step(state, first)
+    expected, _ = jax.jit(learner.step)(state, first)
     mapped = partial(learner.step, axis_name=AXIS)
     by_pmap, _ = jax.pmap(mapped, AXIS, in_axes=(None, 0), out_axes=(None, None))(
         state, jax.tree.map(spread, first)
     )
-    by_shard_map, _ = jax.shard_map(
-        mapped,
-        mesh=make_mesh(DEVICES),
-        in_specs=(everywhere, parted),
-        out_specs=(everywhere, everywhere),
+    by_shard_map, _ = jax.jit(
+        jax.shard_map(
+            mapped,
+            mesh=make_mesh(DEVICES),
+            in_specs=(everywhere, parted),
+            out_specs=(everywhere, everywhere),
+        )
     )(state, first)
     for other in (by_pmap, by_shard_map):
         for ours, theirs in zip(

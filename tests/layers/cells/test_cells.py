@@ -46,7 +46,8 @@ def phi(name):
 
 def drawn(cell, x=X):
     """Parameters of which none is zero."""
-    params = cell.init(jax.random.key(0), cell.init_carry(len(x)), x)["params"]
+    init = jax.eval_shape(cell.init, jax.random.key(0), cell.init_carry(len(x)), x)
+    params = init["params"]
     return {name: GENERATOR.normal(size=w.shape).astype(np.float32) for name, w in params.items()}
 
 
@@ -59,7 +60,7 @@ def pre(cell, params, gate, x, s):
 
 
 def step(cell, params, carry):
-    return cell.apply({"params": params}, carry, X)
+    return jax.jit(cell.apply)({"params": params}, carry, X)
 
 
 def assert_close(ours, expected):
@@ -168,13 +169,13 @@ def test_a_cell_runs_in_ones_own_scan(cell):
     cell = cell(features=FEATURES)
     sequence = jnp.asarray(GENERATOR.normal(size=(6, BATCH, INPUTS)), jnp.float32)
     start = cell.init_carry(BATCH)
-    variables = cell.init(jax.random.key(0), start, sequence[0])
+    variables = jax.jit(cell.init)(jax.random.key(0), start, sequence[0])
     last, outputs = jax.jit(
         lambda variables: jax.lax.scan(lambda c, x: cell.apply(variables, c, x), start, sequence)
     )(variables)
-    carry, output = start, None
+    carry, output, step = start, None, jax.jit(cell.apply)
     for x in sequence:
-        carry, output = cell.apply(variables, carry, x)
+        carry, output = step(variables, carry, x)
     assert outputs.shape == (6, BATCH, FEATURES)
     jax.tree.map(assert_close, last, carry)
     assert_close(outputs[-1], output)
@@ -185,15 +186,17 @@ def test_a_cell_runs_in_ones_own_scan(cell):
 def test_a_cell_computes_in_the_dtype_of_its_input(cell, dtype):
     cell = cell(features=FEATURES)
     x = X.astype(dtype)
-    variables = cell.init(jax.random.key(0), cell.init_carry(BATCH, dtype), x)
+    start = cell.init_carry(BATCH, dtype)
+    variables = jax.eval_shape(cell.init, jax.random.key(0), start, x)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    carry, output = cell.apply(variables, cell.init_carry(BATCH, dtype), x)
+    carry, output = jax.eval_shape(cell.apply, variables, start, x)
     assert {leaf.dtype for leaf in (*jax.tree.leaves(carry), output)} == {jnp.dtype(dtype)}
 
 
 def biases(cell):
     """The initial bias of each gate."""
-    params = cell.init(jax.random.key(0), cell.init_carry(1), jnp.zeros((1, INPUTS)))["params"]
+    init = jax.jit(cell.init)
+    params = init(jax.random.key(0), cell.init_carry(1), jnp.zeros((1, INPUTS)))["params"]
     parts = np.split(np.asarray(params["bias"]), len(cell.gate_names))
     return dict(zip(cell.gate_names, parts, strict=True))
 

@@ -52,12 +52,18 @@ by_hand = pytest.mark.parametrize(
 
 
 def drawn(recurrent, x=X):
-    """Variables of which none is zero."""
-    variables = recurrent.init(jax.random.key(0), x)
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    draws = [0.5 * jax.random.normal(k, w.shape) for k, w in zip(keys, leaves, strict=True)]
-    return tree.unflatten(draws)
+    """Variables of which none is zero. NumPy draws them: nothing is compiled for it."""
+    generator = np.random.default_rng(1)
+    return jax.tree.map(
+        lambda w: jnp.asarray(0.5 * generator.normal(size=w.shape), jnp.float32),
+        jax.eval_shape(recurrent.init, jax.random.key(0), x),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames="train")
+def apply(module, variables, x, *arguments, train=False, **options):
+    """What ``module.apply`` returns, computed by one program."""
+    return module.apply(variables, x, *arguments, train=train, **options)
 
 
 def assert_close(ours, expected, atol=2e-6):
@@ -77,11 +83,11 @@ def objective(recurrent, variables, x, lengths=None, carry=None, **options):
 def test_a_layer_is_the_cell_step_by_step(cell):
     recurrent = Recurrent(cell)
     variables = drawn(recurrent)
-    y, (final,) = recurrent.apply(variables, X)
+    y, (final,) = apply(recurrent, variables, X)
     alone = {"params": variables["params"]["forward1"]}
-    carry = cell.init_carry(BATCH)
+    carry, step = cell.init_carry(BATCH), jax.jit(cell.apply)
     for time in range(TIME):
-        carry, output = cell.apply(alone, carry, X[:, time])
+        carry, output = step(alone, carry, X[:, time])
         assert_close(y[:, time], output)
     assert_close(final, carry)
 
@@ -90,9 +96,9 @@ def test_a_layer_is_the_cell_step_by_step(cell):
 def test_backward_is_forward_on_the_reversed_sequence(cell):
     backward = Recurrent(cell, direction="backward")
     variables = drawn(backward)
-    y, carry = backward.apply(variables, X)
+    y, carry = apply(backward, variables, X)
     forward = {"params": {"forward1": variables["params"]["backward1"]}}
-    expected, final = Recurrent(cell).apply(forward, X[:, ::-1])
+    expected, final = apply(Recurrent(cell), forward, X[:, ::-1])
     assert_close(y, expected[:, ::-1])
     assert_close(carry, final)
 
@@ -168,7 +174,7 @@ def test_lengths_are_each_sequence_alone(cell, direction, return_sequences):
     variables = drawn(recurrent)
     lengths = (4, 0, 6)
     start = jax.tree.map(lambda zeros: zeros + 0.3, recurrent.init_carry(BATCH))
-    y, carry = recurrent.apply(variables, X, jnp.asarray(lengths), start)
+    y, carry = apply(recurrent, variables, X, jnp.asarray(lengths), start)
     for place, length in enumerate(lengths):
 
         def of_one(tree, place=place):
@@ -179,7 +185,7 @@ def test_lengths_are_each_sequence_alone(cell, direction, return_sequences):
             if return_sequences:
                 assert not y[place].any()
             continue
-        alone, final = recurrent.apply(variables, of_one(X)[:, :length], carry=of_one(start))
+        alone, final = apply(recurrent, variables, of_one(X)[:, :length], carry=of_one(start))
         assert_close(of_one(carry), final)
         assert_close(of_one(y)[:, :length] if return_sequences else of_one(y), alone)
         if return_sequences:
@@ -190,9 +196,9 @@ def test_lengths_are_each_sequence_alone(cell, direction, return_sequences):
 def test_the_carry_continues_a_sequence(cell):
     recurrent = Recurrent(cell, layers=2)
     variables = drawn(recurrent)
-    expected, final = recurrent.apply(variables, X)
-    first, carry = recurrent.apply(variables, X[:, :2])
-    second, carry = recurrent.apply(variables, X[:, 2:], carry=carry)
+    expected, final = apply(recurrent, variables, X)
+    first, carry = apply(recurrent, variables, X[:, :2])
+    second, carry = apply(recurrent, variables, X[:, 2:], carry=carry)
     assert_close(jnp.concatenate([first, second], axis=1), expected)
     assert_close(carry, final)
 
@@ -213,10 +219,10 @@ def test_ids_are_one_hot_vectors(cell, direction, words):
     assert jax.tree.map(jnp.shape, variables) == jax.tree.map(
         jnp.shape, drawn(vectors, jnp.zeros((1, 1, words)))
     )
-    found = jax.value_and_grad(lambda v: objective(indexed, v, ids))(variables)
+    found = jax.jit(jax.value_and_grad(lambda v: objective(indexed, v, ids)))(variables)
     one_hot = jax.nn.one_hot(ids, words)
     assert not one_hot[0, 3].any()
-    expected = jax.value_and_grad(lambda v: objective(vectors, v, one_hot))(variables)
+    expected = jax.jit(jax.value_and_grad(lambda v: objective(vectors, v, one_hot)))(variables)
     assert_close(found, expected, atol=1e-5)
 
 
@@ -235,15 +241,15 @@ def test_directions_are_merged(merge, function, return_sequences):
     both = Recurrent(direction="bidirectional", merge=merge, **options)
     variables = drawn(both)
     ways = [Recurrent(direction=way, **options) for way in ("forward", "backward")]
-    expected = function(*(way.apply(variables, X)[0] for way in ways))
-    assert_close(both.apply(variables, X)[0], expected)
+    expected = function(*(apply(way, variables, X)[0] for way in ways))
+    assert_close(apply(both, variables, X)[0], expected)
 
 
 def test_layer_norm_normalises_the_outputs_of_every_layer():
     recurrent = Recurrent(LSTMCell(FEATURES), layers=2, layer_norm=True)
-    variables = recurrent.init(jax.random.key(0), X)
+    variables = jax.jit(recurrent.init)(jax.random.key(0), X)
     assert set(variables["params"]) == {"forward1", "forward2", "norm1", "norm2"}
-    y, _ = recurrent.apply(variables, X, jnp.asarray([6, 3, 0]))
+    y, _ = apply(recurrent, variables, X, jnp.asarray([6, 3, 0]))
     np.testing.assert_allclose(y[0].mean(-1), 0, atol=1e-6)
     # Flax adds 1e-6 to the variance, which is about 1e-3 here.
     np.testing.assert_allclose(y[0].std(-1), 1, atol=2e-2)
@@ -259,24 +265,24 @@ def test_recurrent_dropout_drops_the_same_units_at_all_steps():
     variables = {"params": {"forward1": params}}
     x = jnp.ones((1, 5, 1))
     rngs = {"dropout": jax.random.key(0)}
-    y, _ = recurrent.apply(variables, x, train=True, rngs=rngs)
+    y, _ = apply(recurrent, variables, x, train=True, rngs=rngs)
     assert_close(y[0, 1], np.where(y[0, 1] > 1, 1 + 1 / 0.6, 1))
     np.testing.assert_array_equal(y[0, 1] == 1, y[0, 4] == 1)
     # Five standard deviations of the mean of 200 draws.
     assert np.mean(y[0, 1] == 1) == pytest.approx(0.4, abs=5 * np.sqrt(0.24 / features))
-    np.testing.assert_allclose(recurrent.apply(variables, x)[0][0, :, 0], np.arange(1, 6))
+    np.testing.assert_allclose(apply(recurrent, variables, x)[0][0, :, 0], np.arange(1, 6))
 
 
 def test_dropout_acts_between_layers_only():
     rngs = {"dropout": jax.random.key(0)}
     one = Recurrent(LSTMCell(FEATURES), dropout=0.5)
     variables = drawn(one)
-    y = one.apply(variables, X)[0]
-    np.testing.assert_array_equal(one.apply(variables, X, train=True, rngs=rngs)[0], y)
+    y = apply(one, variables, X)[0]
+    np.testing.assert_array_equal(apply(one, variables, X, train=True, rngs=rngs)[0], y)
     two = Recurrent(LSTMCell(FEATURES), layers=2, dropout=0.5)
     variables = drawn(two)
-    y = two.apply(variables, X)[0]
-    assert not np.allclose(two.apply(variables, X, train=True, rngs=rngs)[0], y)
+    y = apply(two, variables, X)[0]
+    assert not np.allclose(apply(two, variables, X, train=True, rngs=rngs)[0], y)
 
 
 @by_hand
@@ -304,27 +310,28 @@ def test_members_of_a_population_are_the_members_alone(cell):
 def test_bfloat16_stays_bfloat16_and_near(cell):
     recurrent = Recurrent(cell, layers=2, layer_norm=True)
     variables = drawn(recurrent)
-    expected, _ = recurrent.apply(variables, X)
+    expected, _ = apply(recurrent, variables, X)
 
     def cast(tree):
         return jax.tree.map(lambda w: w.astype(jnp.bfloat16), tree)
 
     lengths = jnp.full(BATCH, TIME)
-    y, carry = recurrent.apply(cast(variables), cast(X), lengths)
+    y, carry = apply(recurrent, cast(variables), cast(X), lengths)
     assert {leaf.dtype for leaf in (y, *jax.tree.leaves(carry))} == {jnp.dtype("bfloat16")}
     # bfloat16 keeps eight bits; two layers and six steps round them several times.
     np.testing.assert_allclose(y.astype(jnp.float32), expected, atol=0.15)
-    gradient = jax.grad(lambda v: objective(recurrent, v, cast(X), lengths))(cast(variables))
+    gradient = jax.jit(jax.grad(lambda v: objective(recurrent, v, cast(X), lengths)))
+    gradient = gradient(cast(variables))
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype("bfloat16")}
 
 
 def test_with_ids_the_dtype_is_that_of_the_parameters():
     recurrent = Recurrent(LSTMCell(FEATURES), vocabulary=9)
     ids = jnp.zeros((2, 3), jnp.int32)
-    variables = recurrent.init(jax.random.key(0), ids)
-    assert recurrent.apply(variables, ids)[0].dtype == jnp.float32
+    variables = jax.jit(recurrent.init)(jax.random.key(0), ids)
+    assert apply(recurrent, variables, ids)[0].dtype == jnp.float32
     cast = jax.tree.map(lambda w: w.astype(jnp.bfloat16), variables)
-    assert recurrent.apply(cast, ids)[0].dtype == jnp.bfloat16
+    assert apply(recurrent, cast, ids)[0].dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize(("cell", "after"), [(LSTMCell(FEATURES), 3), (GRUCell(FEATURES), 6)])
