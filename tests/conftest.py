@@ -30,6 +30,27 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+MOST_MEMORY = 2e9
+"""Bytes of memory above which a worker drops its compiled programs after a module."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory():
+    """Drops compiled programs when there are gigabytes of them: a worker would grow to 6 GB.
+
+    Not after every module: what modules share would be compiled again.
+    """
+    yield
+    statm = Path("/proc/self/statm")
+    if (
+        statm.exists()
+        and int(statm.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") > MOST_MEMORY
+    ):
+        import jax
+
+        jax.clear_caches()
+
+
 @pytest.fixture
 def assert_stays_spread():
     """Checks that a function leaves a batch, spread over four devices, where it is."""
