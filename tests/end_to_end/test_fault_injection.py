@@ -39,14 +39,14 @@ def main(experiment, run, *, resume=False, quiet=False):
 CASES = {
     "plain": (["train", "circles.py"], "ktsf", 9),
     "best and averages": (
-        ["train", "circles.py", "--training.patience", "3", "--monitor", "validation loss",
+        ["train", "circles.py", "--patience", "3", "--monitor", "test loss",
          "--optimizer.ema-decay", "0.9"],
         "kt",
         6,
     ),
     "sampled sweep": (
         ["sweep", "circles.py", "--sampler", "tpe", "--trials", "3",
-         "--over", "optimizer.learning-rate", "log:0.001..0.1", "--over", "learner.l2", "0..0.01"],
+         "--over", "optimizer.learning-rate", "log:0.001..0.1", "--over", "l2", "linear:0..0.01"],
         "k",
         14,
     ),
