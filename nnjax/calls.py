@@ -5,11 +5,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import flax.linen as nn
+
 from nnjax.errors import UserError
 
 
 def takes_train(model: Any) -> bool:
     """Whether a model's ``__call__`` takes ``train``."""
+    if isinstance(model, nn.Sequential):
+        # Its own signature takes anything, and hands it to the first layer.
+        return bool(model.layers) and takes_train(model.layers[0])
     options = inspect.signature(model.__call__).parameters.values()
     return any(option.name == "train" or option.kind == option.VAR_KEYWORD for option in options)
 

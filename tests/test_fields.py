@@ -1,6 +1,7 @@
 """Fields by dotted path."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated
 
 import jax
@@ -81,7 +82,7 @@ def test_values_may_be_traced():
 def test_paths_names_every_leaf_with_type_and_value():
     found = fields.paths(OUTER)
     assert found["model.features"] == (tuple[int, ...], (5,))
-    assert found["optimizer.learning_rate"] == (float, 0.5)
+    assert found["optimizer.learning_rate"] == (float | Callable, 0.5)
     assert found["seed"] == (int, 0)
     assert not any(path.startswith("learner") for path in found)
     assert not any("parent" in path for path in found)

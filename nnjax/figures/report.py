@@ -31,6 +31,7 @@ from nnjax.figures.regression import draw_regression
 from nnjax.figures.settings import import_matplotlib
 from nnjax.figures.style import save
 from nnjax.metrics import confusion_matrix
+from nnjax.training.interruption import Interrupted
 
 if TYPE_CHECKING:
     from nnjax.runs.run import Run
@@ -108,7 +109,7 @@ def _import_early() -> None:
 
 @contextlib.contextmanager
 def left_out_on_error(name: str) -> Iterator[None]:
-    """Turns an error of a figure into a warning of one line on stderr.
+    """Turns an error of a figure into a warning of one line on stderr; a signal stays a signal.
 
     Args:
       name: of the figure, for the warning.
@@ -120,6 +121,8 @@ def left_out_on_error(name: str) -> Iterator[None]:
     """
     try:
         yield
+    except Interrupted:
+        raise
     except UserError as error:
         warn(str(error))
     except Exception as error:

@@ -52,6 +52,15 @@ class Result:
       state: the best state where a metric was monitored, else the last. Where several processes
         make one run, each has the state on its own first device.
       summary: the metrics of each split, times and counts, as in ``summary.json``.
+
+    Example:
+      >>> from nnjax.data import Beach
+      >>> from nnjax.learners import Supervised
+      >>> from nnjax.models import SingleNeuron
+      >>> from nnjax.training import Training, fit
+      >>> learner = Supervised(SingleNeuron(), loss="perceptron")
+      >>> fit(learner, Beach().load(), Training(steps=3, batch_size=0)).summary["status"]
+      'finished'
     """
 
     learner: Any

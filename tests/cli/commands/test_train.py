@@ -173,7 +173,7 @@ def test_a_run_that_raised_an_error_at_once_can_be_made_again(config_file, nnjax
             "from nnjax.models import MLP\nfrom nnjax.training import Experiment, Training\n"
             "learner = Supervised(model=MLP(), optimizer='adam')\n"
             "config = Experiment(data=Blobs(), learner=learner, training=Training(epochs=1))",
-            "bad.py: optimizer must be a value of type Optimizer, not 'adam'",
+            "bad.py: optimizer must be a value of type Optimizer or a function, not 'adam'",
         ),
     ],
 )

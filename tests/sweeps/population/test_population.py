@@ -12,7 +12,7 @@ from nnjax.data import Copy, Digits, Text
 from nnjax.layers.cells import GRUCell, LSTMCell
 from nnjax.layers.recurrence.recurrent import Recurrent
 from nnjax.learners import FullBatch, Supervised
-from nnjax.models import CNN, MLP, LanguageModel
+from nnjax.models import CNN, MLP, LanguageModel, SequenceTagger
 from nnjax.optimizers import SGD, Adam
 from nnjax.schedules import Cosine
 from nnjax.solvers import LBFGS
@@ -99,7 +99,7 @@ def small_recurrent(cell):
     return Experiment(
         data=Copy(delay=5, symbols=2, alphabet=4, train=300, validation=50, test=50),
         learner=Supervised(
-            LanguageModel(recurrent=Recurrent(cell), dropout=0.1),
+            SequenceTagger(recurrent=Recurrent(cell), dropout=0.1),
             optimizer=Adam(learning_rate=0.01),
         ),
         training=Training(steps=20, batch_size=16),

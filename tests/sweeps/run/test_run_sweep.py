@@ -172,7 +172,11 @@ def test_a_fraction_in_a_field_of_whole_numbers_is_refused(quick, path):
     ("path", "values", "sentence"),
     [
         ("l2", ("0.1", 0.2), "l2 must be a number, not '0.1'"),
-        ("optimizer", ("adam", "sgd"), "optimizer must be a value of type Optimizer, not 'adam'"),
+        (
+            "optimizer",
+            ("adam", "sgd"),
+            "optimizer must be a value of type Optimizer or a function, not 'adam'",
+        ),
         ("model.features", (3, 4), "model.features must be of type tuple"),
         ("batch_size", 5, "the values of batch_size are given as several, not as 5"),
         ("model.activation", "relu", "the values of model.activation are given as several, not "),
