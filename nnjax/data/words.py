@@ -26,6 +26,14 @@ class Tokeniser:
         punctuation, a newline being a word; "spaces" cuts at white space only; "recipe" is
         :func:`recipe_words`.
       lower_case: converts all letters to lower case first.
+
+    Example:
+      >>> from nnjax.data import Tokeniser
+      >>> tokeniser = Tokeniser("words")
+      >>> tokeniser.split("It costs $5.50.")
+      ['It', 'costs', '$', '5', '.', '50', '.']
+      >>> tokeniser.join(['It', 'costs', '$', '5', '.', '50', '.'])
+      'It costs $5.50.'
     """
 
     level: Level = "characters"
