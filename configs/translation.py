@@ -7,7 +7,7 @@
 The encoder reads the sentence in both directions. The decoder writes the translation and attends
 to the encoder's outputs (Bahdanau et al. 2015, Luong et al. 2015). BLEU is reported for greedy and
 for beam search. The figures were measured on test 2016 with ``--epochs 5``, which took 72 minutes
-on one busy core.
+on one busy core, and scored with spaces inside numbers ("3. 5"), which nnjax no longer writes.
 """
 
 from pathlib import Path
