@@ -84,7 +84,9 @@ class Records:
 
 def test_a_stream_without_labels():
     stream = RecordStream({"train": Records()}, None)
-    with pytest.raises(UserError, match="examples of the data hold inputs but no targets; superv"):
+    with pytest.raises(
+        UserError, match="must hold the arrays inputs and targets; the first holds inputs"
+    ):
         fit(LEARNER, stream, TRAINING)
 
 
