@@ -90,7 +90,7 @@ def test_lion_moves_by_signs():
 
 
 # Of the size of the steps that each is made for.
-RATES = {"adadelta": 30.0, "adagrad": 0.5, "lion": 0.01, "lamb": 0.02}
+RATES = {"adadelta": 30.0, "adagrad": 0.5, "lion": 0.01, "lamb": 0.01}
 
 
 @pytest.mark.parametrize("name", NAMES)
