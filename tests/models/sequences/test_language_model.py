@@ -110,7 +110,7 @@ def test_a_learner_carries_the_state_from_step_to_step(precision):
 
 def test_batches_that_go_on_have_the_same_size(variables):
     _, state = run_on(variables, {"tokens": TOKENS, "fresh": FRESH})
-    with pytest.raises(UserError, match="of 3 rows and the batch has 2"):
+    with pytest.raises(UserError, match="has 3 rows, and this batch has 2"):
         run_on(state, {"tokens": TOKENS[:2], "fresh": FRESH[:2]})
 
 
