@@ -312,8 +312,6 @@ def _without_source_files() -> Iterator[None]:
     """
     option = "jax_hlo_source_file_canonicalization_regex"
     before = getattr(jax.config, option)
-    # Programs that this process lowered before are kept with their paths.
-    jax.clear_caches()
     jax.config.update(option, ".*")
     try:
         yield

@@ -11,8 +11,8 @@ from benchmarks.workloads import WORKLOADS, Digits, Name, epoch_order, initial_w
 EXAMPLES = 150
 NEEDS = {"torch": "torch", "torch_compiled": "torch", "keras": "keras"}
 
-# Compiling takes half a minute.
-SLOW = ("torch_compiled",)
+# Compiling takes half a minute, or many of its parts some seconds each.
+SLOW = ("torch_compiled", "keras", "flax")
 PEERS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
     for name in peers.MODULES

@@ -12,12 +12,20 @@ from nnjax.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SLOW = ("experiments", "reuse", "sequences", "sweeps")
+"""Documents that take ten seconds and more."""
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_HERE = ("cnn2", "digits.py")
 """Commands with these take minutes or a machine of another kind."""
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
+        for path in DOCUMENTS
+    ],
+)
 def test_what_a_document_shows_works(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])

@@ -127,18 +127,18 @@ def _import_from(place: Path) -> None:
 
 def _forget_namesakes(place: Path, earlier: list[str]) -> None:
     """Forgets modules of earlier folders if the new folder has a module of the same name."""
-    origins = {name: _top_level_origin(name) for name in sys.modules} if earlier else {}
-    for name, origin in origins.items():
+    for package in {name.partition(".")[0] for name in sys.modules} if earlier else ():
+        origin = _origin(package)
         if origin and str(origin.parent) in earlier and (place / origin.name).exists():
-            del sys.modules[name]
+            for name in list(sys.modules):
+                if name.partition(".")[0] == package:
+                    del sys.modules[name]
 
 
-def _top_level_origin(name: str) -> Path | None:
+def _origin(name: str) -> Path | None:
     """The file of an imported top-level module, or the folder of its package."""
-    if name == "__main__" or name.startswith(MODULE_PREFIX):
-        return None
-    file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
-    if file is None:
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None or name == "__main__" or name.startswith(MODULE_PREFIX):
         return None
     return Path(file).parent if Path(file).stem == "__init__" else Path(file)
 

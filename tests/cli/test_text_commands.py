@@ -265,6 +265,7 @@ config = Experiment(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "data", "written"),
     [

@@ -248,6 +248,7 @@ def test_four_processes_train_as_one(folder, alone):
     assert_close(folder / "four", alone)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_saves_and_stops_all_and_one_alone_goes_on(
     folder, alone, monkeypatch
 ):

@@ -2,7 +2,7 @@
 
 Files are made that stand for the data of each source. Their splits differ in size and, where they
 are texts, in length, as those of real data do. With the real data at hand, in ``../shared/data``,
-each config also reads that (marked slow).
+each config also reads that. What takes more than some seconds is marked slow.
 """
 
 import json
@@ -142,6 +142,8 @@ REAL_PATHS = {
 """Where the real data of a config lies; those that read ``Mnist`` have MNIST's."""
 
 CONFIGS = sorted(files.config_files())
+SLOW = SMALL.keys() - {"char_lm", "cnn2", "sentiment"}
+"""Configs that take more than some seconds. The three of them that always run differ most."""
 
 
 def train(name: str, options: list[str]) -> dict:
@@ -165,7 +167,9 @@ def check_whole(name: str, summary: dict) -> None:
     assert any(run.figures.rglob("*.png")), name
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CONFIGS]
+)
 def test_made_data(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = files.read_config(files.load(files.find_config(name))).data

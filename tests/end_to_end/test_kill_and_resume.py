@@ -163,6 +163,7 @@ def whole(folder):
     return train_whole(folder, "whole")
 
 
+@pytest.mark.slow
 def test_sigkill_at_random_moments_and_during_a_save(folder, whole, monkeypatch):
     draw = random.Random(time.time_ns())
     run = folder / "killed"
@@ -177,6 +178,7 @@ def test_sigkill_at_random_moments_and_during_a_save(folder, whole, monkeypatch)
     assert_same_run(run, whole, monkeypatch)
 
 
+@pytest.mark.slow
 def test_sigkill_with_early_stopping(folder, monkeypatch):
     options = ("--patience", "12", "--monitor", "validation accuracy", "--epochs", "400")
     whole = train_whole(folder, "patient", *options)
@@ -189,6 +191,7 @@ def test_sigkill_with_early_stopping(folder, monkeypatch):
     assert_same_run(run, whole, monkeypatch)
 
 
+@pytest.mark.slow
 def test_sigkill_before_anything_is_saved(folder, whole, monkeypatch):
     run = folder / "early"
     options = ("--checkpoint-seconds", "1000")

@@ -31,6 +31,7 @@ def train(model, data, *, learning_rate=0.01, epochs=10, batch_size=50, **option
     return fit(learner, data, Training(epochs=epochs, batch_size=batch_size)).summary
 
 
+@pytest.mark.slow
 def test_symbols_are_remembered_and_written():
     data = Copy(delay=8, symbols=2, alphabet=4, train=2000, validation=0, test=200).load()
     summary = train(SequenceTagger(Recurrent(LSTMCell(32))), data, epochs=12)
@@ -43,6 +44,7 @@ def test_parity_of_every_prefix():
     assert summary["test"]["accuracy"] > 0.99
 
 
+@pytest.mark.slow
 def test_two_numbers_are_remembered_over_a_long_sequence():
     data = Adding(length=20, varied=True, train=4000, validation=0, test=200).load()
     model = SequenceClassifier(Recurrent(GRUCell(32)))
@@ -52,6 +54,7 @@ def test_two_numbers_are_remembered_over_a_long_sequence():
     assert summary["test"]["loss"] < 0.004
 
 
+@pytest.mark.slow
 def test_sums_of_digits_are_exact():
     data = Addition(digits=1, train=55, validation=0, test=0).load()
     cell = LSTMCell(32)

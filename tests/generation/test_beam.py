@@ -18,7 +18,9 @@ CELLS = Recurrent(cell=LSTMCell(features=6))
 SOURCE = jnp.array([[1, 2, 3, -1], [4, 2, -1, -1], [3, 3, 3, 3]])
 
 
-@pytest.fixture(scope="module", params=["none", "dot", "additive"])
+@pytest.fixture(
+    scope="module", params=["none", pytest.param("dot", marks=pytest.mark.slow), "additive"]
+)
 def trained(request):
     model = EncoderDecoder(CELLS, CELLS, request.param, WORDS, WORDS)
     variables = jax.jit(model.init)(jax.random.key(1), {"source": SOURCE, "target": SOURCE})

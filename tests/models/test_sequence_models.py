@@ -47,7 +47,13 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+SLOW = ("last word", "classifier by max", "translator", "captioner")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES],
+)
 def case(request):
     model, inputs = CASES[request.param]
     return model, inputs, jax.jit(model.init)(jax.random.key(1), inputs)

@@ -53,7 +53,9 @@ def records(swept):
     }
 
 
-@pytest.fixture(params=[True, False], ids=["at once", "one by one"])
+@pytest.fixture(
+    params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["at once", "one by one"]
+)
 def one_way(request, monkeypatch):
     """Trials train in a population, or each as ``nnjax train`` does."""
     plan = Planner.program

@@ -374,6 +374,7 @@ def test_workers_that_are_killed_are_replaced(circles, nnjax):
     assert sum(trial.user_attrs.get(DEATHS, 0) for trial in study.trials()) == 1
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles, nnjax):
     deadly = CONFIG.replace(
         "config = ",

@@ -43,9 +43,10 @@ by_hand = pytest.mark.parametrize(
     "cell",
     [
         LSTMCell(FEATURES, bias="double"),
-        CoupledLSTMCell(FEATURES, bias="double"),
+        pytest.param(CoupledLSTMCell(FEATURES, bias="double"), marks=pytest.mark.slow),
         GRUCell(FEATURES, bias="double"),
-        *CELLS[:2],
+        CELLS[0],
+        pytest.param(CELLS[1], marks=pytest.mark.slow),
     ],
     ids=repr,
 )
@@ -104,7 +105,7 @@ def test_backward_is_forward_on_the_reversed_sequence(cell):
 
 
 @by_hand
-@pytest.mark.parametrize("lengths", [None, (6, 0, 2)])
+@pytest.mark.parametrize("lengths", [pytest.param(None, marks=pytest.mark.slow), (6, 0, 2)])
 def test_the_gradient_written_by_hand_is_jaxs(cell, lengths):
     with jax.enable_x64(True):
         options = {"layers": 2, "direction": "bidirectional", "recurrent_dropout": 0.3}

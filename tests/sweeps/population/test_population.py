@@ -49,7 +49,11 @@ def programs(swept):
     return {trial.user_attrs[PROGRAM] for trial in swept.study.trials()}
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["own data order", "shared data order"])
+@pytest.mark.parametrize(
+    "shared",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["own data order", "shared data order"],
+)
 def test_every_number_at_once(digits, sweep_to_end, alone, assert_same_records, shared):
     optimizer = Adam(learning_rate=0.003, weight_decay=0.01, clip_norm=1.0, schedule=Cosine())
     learner = dataclasses.replace(digits.learner, optimizer=optimizer, l2=0.001)
@@ -118,6 +122,7 @@ def lanes(path):
     )
 
 
+@pytest.mark.slow
 def test_convolutional_nets(sweep_to_end, alone, assert_same_records):
     swept = sweep_to_end(
         Sweep(experiment=small_cnn(), over={"optimizer.learning_rate": (0.03, 0.1), "seed": (0, 1)})
@@ -126,7 +131,9 @@ def test_convolutional_nets(sweep_to_end, alone, assert_same_records):
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 
-@pytest.mark.parametrize("members", [1, 3], ids=["one by one", "at once"])
+@pytest.mark.parametrize(
+    "members", [pytest.param(1, marks=pytest.mark.slow), 3], ids=["one by one", "at once"]
+)
 def test_recurrent_nets(members, sweep_to_end, alone, assert_same_records):
     sweep = Sweep(
         experiment=small_recurrent(LSTMCell(8)),
@@ -137,6 +144,7 @@ def test_recurrent_nets(members, sweep_to_end, alone, assert_same_records):
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 
+@pytest.mark.slow
 def test_states_carried_from_batch_to_batch(tmp_path, sweep_to_end, alone, assert_same_records):
     experiment = lanes(tmp_path / "text.txt")
     swept = sweep_to_end(
@@ -146,6 +154,7 @@ def test_states_carried_from_batch_to_batch(tmp_path, sweep_to_end, alone, asser
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 
+@pytest.mark.slow
 def test_solvers_on_the_full_batch(sweep_to_end, alone, assert_same_records):
     experiment = Experiment(
         data=Digits(),
@@ -192,6 +201,7 @@ def test_a_diverged_member_does_not_touch_its_neighbours(
         assert_same_records(member, alone(member.read_config()))
 
 
+@pytest.mark.slow
 def test_members_spread_over_devices(digits, tmp_path, alone, assert_same_records):
     from nnjax.sweeps import run_sweep
 

@@ -14,11 +14,15 @@ from nnjax.sweeps import Range, Search, Sweep
 from nnjax.sweeps.record.study import REASON, REFUSED, Study
 
 
+def slow(*values):
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def values(swept):
     return [trial.value for trial in swept.study.trials()]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", *slow("random", "qmc", "cmaes")])
 def test_samplers_draw_in_batches(quick, sweep_to_end, sampler):
     over = {
         "optimizer.learning_rate": Range(1e-3, 1.0, "log"),
@@ -32,6 +36,7 @@ def test_samplers_draw_in_batches(quick, sweep_to_end, sampler):
     assert all(1e-3 <= rate <= 1 for rate in rates)
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_trials(quick, sweep_to_end):
     search = Search(sampler="random", trials=3, sampler_seed=5)
     sweep = Sweep(
@@ -86,7 +91,7 @@ def test_a_pruner_gives_up_what_falls_behind(digits, with_training, sweep_to_end
     assert run.read_metrics()[-1]["epoch"] < 8
 
 
-@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+@pytest.mark.parametrize("pruner", ["median", *slow("successive_halving", "hyperband")])
 def test_pruners_compare_after_equal_numbers_of_epochs(
     digits, with_training, sweep_to_end, pruner, monkeypatch
 ):
