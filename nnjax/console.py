@@ -1,7 +1,6 @@
 """The console that the command line writes to: it shows every string as it is."""
 
 import os
-import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -9,11 +8,10 @@ from typing import Any
 import rich.console
 from rich.text import Text
 
+from nnjax.escapes import printable
+
 UNLIMITED = 1_000_000
 """The width, in characters, of output that is not a terminal."""
-
-ESCAPED = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories that are written as escapes: control, surrogate, line and paragraph marks."""
 
 
 class Console(rich.console.Console):
@@ -55,26 +53,6 @@ class Console(rich.console.Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """The text with control characters as escapes, except for new lines and tabs."""
         return super().render_str(printable(text, keep="\n\t"), **options)
-
-
-def printable(text: str, keep: str = "") -> str:
-    r"""The text with each control character replaced by its escape, such as ``\n`` or ``\x1b``.
-
-    Args:
-      text: any text, for example a class name.
-      keep: control characters that stay.
-
-    Example:
-      >>> from nnjax.console import printable
-      >>> print(printable("two\nlines"))
-      two\nlines
-    """
-    return "".join(
-        character.encode("unicode_escape", "surrogatepass").decode()
-        if unicodedata.category(character) in ESCAPED and character not in keep
-        else character
-        for character in text
-    )
 
 
 def _is_terminal(file: Any) -> bool:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from nnjax.escapes import printable
+
 Value = TypeVar("Value")
 
 
@@ -17,8 +19,8 @@ class UserError(Exception):
 
 
 def warn(message: str) -> None:
-    """Prints a warning to stderr, so that it stays out of piped output."""
-    print(f"nnjax: {message}", file=sys.stderr)
+    """Prints a message to stderr, and not into piped output, with control characters escaped."""
+    print(printable(f"nnjax: {message}", keep="\n\t"), file=sys.stderr)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

@@ -293,7 +293,7 @@ def _lower(function: Callable, stored: Any) -> Any:
     failure = None
     for platforms in (PLATFORMS, (here,)):
         try:
-            with _without_source_files():
+            with _without_tracebacks():
                 return jax.export.export(jax.jit(function), platforms=platforms)(inputs)
         # JAX raises many kinds of errors where a primitive has no rule for a platform or shape.
         except Exception as error:
@@ -305,18 +305,23 @@ def _lower(function: Callable, stored: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _without_source_files() -> Iterator[None]:
-    """Keeps the paths of this machine's source files out of what is exported.
+def _without_tracebacks() -> Iterator[None]:
+    """Keeps source files and the functions of the caller out of an exported function.
 
-    Every operation of an exported function names the file and line that it comes from.
+    JAX records the traceback of every operation, from the script of the caller down.
     """
-    option = "jax_hlo_source_file_canonicalization_regex"
-    before = getattr(jax.config, option)
-    jax.config.update(option, ".*")
+    options = {
+        "jax_hlo_source_file_canonicalization_regex": ".*",
+        "jax_include_full_tracebacks_in_locations": False,
+    }
+    before = {option: getattr(jax.config, option) for option in options}
+    for option, value in options.items():
+        jax.config.update(option, value)
     try:
         yield
     finally:
-        jax.config.update(option, before)
+        for option, value in before.items():
+            jax.config.update(option, value)
 
 
 def _pack(learner: Any, state: State) -> bytes:

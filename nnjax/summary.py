@@ -1,4 +1,4 @@
-"""The layers of a model with output shapes, parameters and FLOPs, found out from shapes alone."""
+"""The layer table of a model: output shapes, parameters and FLOPs, from an abstract trace."""
 
 import dataclasses
 import math
@@ -16,19 +16,19 @@ from nnjax.tables import Table
 Path = tuple[str, ...]
 
 BATCHES = (2, 3)
-"""The model is traced with two batch sizes: what differs between the traces is the batch."""
+"""The two batch sizes to trace with: an axis whose size differs between the traces is the batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One layer.
+    """One layer of the table.
 
     Attributes:
-      name: its path in the model, such as "block1/conv1"; the model's class for the model itself.
-      kind: the class of the module.
-      shape: of its output, the batch axis first and written "batch"; images are
-        (batch, height, width, channels) whatever the layout in memory.
-      parameters: numbers that are trained, counted where they are first used.
+      name: the path of the layer, such as "block1/conv1"; the name of the class for the model.
+      kind: the class of the layer.
+      shape: the shape of the output. The batch axis comes first, as "batch"; images are
+        (batch, height, width, channels), whatever their layout in memory.
+      parameters: number of trainable parameters; a shared layer has one row, at its first call.
       flops: 2 x multiply-adds of matrix products and convolutions, forward, for one example.
     """
 
@@ -41,11 +41,11 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The layers of a model.
+    """The layer table of a model.
 
     Attributes:
       model: the class of the model.
-      rows: its layers, in the order of their first call.
+      rows: the layers, in the order of their first call.
     """
 
     model: str
@@ -53,16 +53,16 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Numbers that are trained, in the whole model."""
+        """Number of trainable parameters of the model."""
         return sum(row.parameters for row in self.rows)
 
     @property
     def flops(self) -> int:
-        """2 x multiply-adds of a forward pass, for one example."""
+        """2 x multiply-adds of the forward pass of one example."""
         return sum(row.flops for row in self.rows)
 
     def render(self) -> Table:
-        """The layers as a table, with a line of totals."""
+        """Returns the table, with a last line of totals."""
         table = Table(["layer", "kind", "output", "parameters", "FLOPs/example"], left=(0, 1, 2))
         for row in self.rows:
             shape = " x ".join(map(str, row.shape))
@@ -73,14 +73,14 @@ class Summary:
 
 @dataclasses.dataclass
 class _Call:
-    """What a module did when it was first called.
+    """The first call of a module.
 
     Attributes:
       module: the module.
       inputs: shapes of its positional arguments.
       output: shapes of what it returned.
-      leaf: whether it called no module.
-      changes: whether it returned something else than its first argument.
+      leaf: whether the module called no other module.
+      changes: whether the output is another object than the first argument.
     """
 
     module: nn.Module
@@ -91,14 +91,14 @@ class _Call:
 
 
 def summarise(model: nn.Module, inputs: Any) -> Summary:
-    """Finds out the layers of a model, as it is in training; computes nothing.
+    """Returns the layer table of a model in training mode, without computing any array.
 
-    A row is a module without submodules, or one that has parameters or products of its own. A
-    module that returns what it was given, such as dropout at rate 0, has none.
+    A module has a row if it has no submodules, or has parameters or matrix products itself. A
+    module that returns its input unchanged, such as dropout at rate 0, has no row.
 
     Args:
       model: any Flax module called as ``model(inputs)`` or ``model(inputs, train=...)``.
-      inputs: arrays or ``jax.ShapeDtypeStruct`` (batch, ...); the batch size does not matter.
+      inputs: arrays or ``jax.ShapeDtypeStruct`` (batch, ...) of any batch size.
     """
     smaller, larger = (_trace(model, inputs, batch) for batch in BATCHES)
     calls, variables, counted = smaller
@@ -118,7 +118,7 @@ def summarise(model: nn.Module, inputs: Any) -> Summary:
 
 
 def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call], Any, list]:
-    """Calls by module path, shapes of the variables, and products of a call with that batch."""
+    """The calls by module path, the shapes of the variables, and the forward products."""
     x = jax.tree.map(lambda one: jax.ShapeDtypeStruct((batch, *one.shape[1:]), one.dtype), inputs)
     key = jax.eval_shape(lambda: jax.random.key(0))
     calls_of_model.check_arguments(model)
@@ -135,7 +135,7 @@ def _trace(model: nn.Module, inputs: Any, batch: int) -> tuple[dict[Path, _Call]
 
 
 def _observer(calls: dict[Path, _Call]) -> Callable:
-    """An interceptor that notes the first call of each module."""
+    """Returns a Flax interceptor that records the first call of each module."""
 
     def observe(call: Callable, arguments: tuple, options: dict, context: Any) -> Any:
         if context.method_name != "__call__":
@@ -144,7 +144,7 @@ def _observer(calls: dict[Path, _Call]) -> Callable:
         path = context.module.path
         first = path not in calls
         if first:
-            # Its place in the order, taken before those of its submodules.
+            # Inserted before the call, so that a module precedes its submodules.
             calls[path] = _Call(context.module, None, None, True, True)
         result = call(*arguments, **options)
         if first:
@@ -158,12 +158,12 @@ def _observer(calls: dict[Path, _Call]) -> Callable:
 
 
 def _shapes(tree: Any) -> Any:
-    """Shapes instead of tracers, which must not outlive the trace."""
+    """Replaces tracers, which must not outlive the trace, by their shapes."""
     return jax.tree.map(jax.typeof, tree)
 
 
 def _parameters(params: Any, calls: dict[Path, _Call]) -> dict[Path, int]:
-    """Number of parameters of each module's own: each leaf counts for the deepest module above."""
+    """Number of parameters of each module: a leaf belongs to the deepest module around it."""
     counts = dict.fromkeys(calls, 0)
     for keys, leaf in jax.tree.leaves_with_path(params):
         path = tuple(str(getattr(key, "key", key)) for key in keys)
@@ -180,7 +180,7 @@ def _deepest(path: Path, calls: dict[Path, _Call]) -> Path:
 def _flops_per_example(
     smaller: list[Product], larger: list[Product], calls: dict[Path, _Call]
 ) -> dict[Path, int]:
-    """What one example more costs in each module."""
+    """FLOPs of each module for one example: the difference between the two batch sizes."""
     counts = dict.fromkeys(calls, 0)
     for sign, counted in ((-1, smaller), (1, larger)):
         for product in counted:
@@ -189,7 +189,7 @@ def _flops_per_example(
 
 
 def _module_of(scope: tuple[str, ...], calls: dict[Path, _Call]) -> Path:
-    """The module that a scope lies in; scopes are named after modules, and after much else."""
+    """The module that a name scope lies in. Names in a scope that are no modules are skipped."""
     path: Path = ()
     for name in scope:
         if (*path, name) in calls:
@@ -198,14 +198,14 @@ def _module_of(scope: tuple[str, ...], calls: dict[Path, _Call]) -> Path:
 
 
 def _shape(smaller: Any, larger: Any) -> tuple[int | str, ...]:
-    """The shape of the first output, from those with either batch size."""
+    """The shape of the first output, with the batch axis found by comparing both batch sizes."""
     pairs = zip(jax.tree.leaves(smaller)[0].shape, jax.tree.leaves(larger)[0].shape, strict=True)
     shape: list[int | str] = [
         few if few == many else _multiple("batch", (many - few) // (BATCHES[1] - BATCHES[0]))
         for few, many in pairs
     ]
     if len(shape) in (2, 4) and shape[-1] == "batch":
-        # Within a network the batch may lie last in memory: the layouts "CN" and "CHWN".
+        # The layouts "CN" and "CHWN", used within a network, have the batch axis last.
         shape[0], shape[-1] = shape[-1], shape[0]
     return tuple(shape)
 
@@ -222,7 +222,7 @@ def _kind(module: nn.Module) -> str:
 
 
 def _convolution_flops(call: _Call) -> int:
-    """By formula: how a convolution is computed, and so its trace, depends on the device."""
+    """FLOPs by formula: the traced products depend on the device, which chooses the algorithm."""
     module, shape = call.module, call.inputs[0].shape
     assert isinstance(module, Conv)
     places = [

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.text import Text
 
-from nnjax.console import printable
+from nnjax.escapes import printable
 
 GAP = 2
 """Spaces between columns."""

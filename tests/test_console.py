@@ -4,7 +4,9 @@ import io
 
 import pytest
 
-from nnjax.console import UNLIMITED, Console, printable
+from nnjax.console import UNLIMITED, Console
+from nnjax.errors import warn
+from nnjax.escapes import printable
 
 
 class Terminal(io.StringIO):
@@ -56,3 +58,8 @@ def test_only_a_terminal_that_moves_its_cursor_is_interactive(environment, inter
     assert console.is_terminal
     assert console.is_interactive == interactive
     assert console.width == (80 if environment["TERM"] == "dumb" else 30)
+
+
+def test_messages_cannot_command_the_terminal(capsys):
+    warn("the class '\x1b[2Jcat'\nis unknown")
+    assert capsys.readouterr().err == "nnjax: the class '\\x1b[2Jcat'\nis unknown\n"

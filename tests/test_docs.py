@@ -12,8 +12,8 @@ from nnjax.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SLOW = ("experiments", "reuse", "sequences", "sweeps")
-"""Documents that take ten seconds and more."""
+SLOW = ("experiments", "models", "reuse", "sequences", "sweeps")
+"""Documents that take several seconds."""
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_HERE = ("cnn2", "digits.py")
 """Commands with these take minutes or a machine of another kind."""

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from nnjax import __version__
-from nnjax.errors import UserError, choose
+from nnjax.errors import UserError, choose, warn
 
 TRACEBACK = "NNJAX_TRACEBACK"
 """Environment variable: if it is set, errors are printed with their traceback."""
@@ -209,7 +209,7 @@ def _print_error(sentence: str) -> None:
     """Prints a sentence about the error being handled to stderr."""
     if os.environ.get(TRACEBACK):
         traceback.print_exc()
-    print(f"nnjax: {sentence}", file=sys.stderr)
+    warn(sentence)
 
 
 def script_main() -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnjax.console import printable
 from nnjax.errors import UserError
+from nnjax.escapes import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

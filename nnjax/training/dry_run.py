@@ -1,4 +1,4 @@
-"""A dry run: what an experiment is, found out from shapes alone, before any data is read."""
+"""A dry run: shapes, memory and length of an experiment, without reading any data."""
 
 import dataclasses
 from typing import Any
@@ -15,17 +15,17 @@ from nnjax.training.experiment import Experiment, fit_to_data
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What a dry run finds.
+    """The results of a dry run.
 
     Attributes:
-      layers: the layer table; None of a learner that has no ``model``.
-      inputs: shapes and dtypes of a batch of inputs, as the model takes it.
+      layers: the layer table; None if the learner has no ``model``.
+      inputs: shapes and dtypes of a batch of inputs, after preprocessing.
       examples: number of examples of each split.
-      steps: updates in the whole run.
-      steps_per_epoch: updates in one pass over the training data.
-      state_bytes: memory of everything that changes: parameters, optimizer, key.
-      update_bytes: memory of one update beside it: gradients and activations, as the compiler
-        plans it; None where the compiler does not say.
+      steps: number of updates of the whole run.
+      steps_per_epoch: number of updates in one pass over the training data.
+      state_bytes: memory of the training state: parameters, optimizer state, random key.
+      update_bytes: additional memory of one update, for gradients and activations, as the compiler
+        reports it; None if the compiler reports none.
     """
 
     layers: Summary | None
@@ -37,7 +37,7 @@ class Findings:
     update_bytes: int | None
 
     def render(self) -> Table:
-        """The findings as a table."""
+        """Returns the results as a table."""
         table = Table(["", ""], left=(0, 1))
         for path, array in jax.tree.leaves_with_path(self.inputs):
             shape = " x ".join(map(str, array.shape))
@@ -52,7 +52,7 @@ class Findings:
 
 
 def dry_run(experiment: Experiment) -> Findings:
-    """Finds out shapes, parameters, FLOPs, memory and length of a run; trains nothing.
+    """Returns shapes, parameters, FLOPs, memory and length of a run, without training.
 
     Raises:
       UserError: the options do not fit each other or the data.
@@ -78,7 +78,7 @@ def dry_run(experiment: Experiment) -> Findings:
 
 
 def _update_bytes(learner: Any, state: Any, batch: Any) -> int | None:
-    """Temporary memory of the compiled step."""
+    """Temporary memory of the compiled update, in bytes."""
     analysis = jax.jit(learner.step).lower(state, batch).compile().memory_analysis()
     return getattr(analysis, "temp_size_in_bytes", None)
 

@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from nnjax.console import Console, printable
+from nnjax.console import Console
 from nnjax.data.dataset import SPLITS, Dataset, Stream
+from nnjax.escapes import printable
 from nnjax.tables import Table
 from nnjax.training.experiment import check_data
 from nnjax.training.options import Training
@@ -273,7 +274,8 @@ def result_table(summary: Mapping[str, Any]) -> Group:
       summary: as in ``summary.json``; ``figures``, where given, are the paths of pictures.
 
     Example:
-      >>> from nnjax.console import Console, printable
+      >>> from nnjax.console import Console
+      >>> from nnjax.escapes import printable
       >>> summary = {"test": {"loss": 0.1034, "accuracy": 0.9712}, "parameters": 1135}
       >>> Console().print(result_table(summary))
               loss  accuracy

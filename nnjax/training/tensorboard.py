@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nnjax.console import printable
+from nnjax.escapes import printable
 from nnjax.metrics import NOT_METRICS
 
 SECONDS_BETWEEN_EVENTS = 0.1

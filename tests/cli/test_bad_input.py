@@ -233,6 +233,7 @@ def test_the_sentence_is_that_of_any_terminal(monkeypatch, encoding, columns):
         parse_with_tyro(command, ["--epochs", "ten"], "nnjax it")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_does_not_stop_the_training(tmp_path):
     program = (
         f"{sys.executable} -m nnjax train circles --steps 300 --run-dir run | head -n 1;"

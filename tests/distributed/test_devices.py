@@ -181,6 +181,7 @@ RECURRENT = Supervised(
 )
 
 
+@pytest.mark.slow
 def test_a_state_carried_from_row_to_row(tmp_path):
     data = verse(tmp_path, lanes=8)
     one, four = (

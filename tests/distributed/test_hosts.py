@@ -238,6 +238,7 @@ def in_the_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(alone, whole):
     assert_close(whole, alone)
 

@@ -142,8 +142,8 @@ REAL_PATHS = {
 """Where the real data of a config lies; those that read ``Mnist`` have MNIST's."""
 
 CONFIGS = sorted(files.config_files())
-SLOW = SMALL.keys() - {"char_lm", "cnn2", "sentiment"}
-"""Configs that take more than some seconds. The three of them that always run differ most."""
+SLOW = SMALL.keys() - {"char_lm", "cnn2"}
+"""Configs that take more than some seconds. The two of them that always run differ most."""
 
 
 def train(name: str, options: list[str]) -> dict:

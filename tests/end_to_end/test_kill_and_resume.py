@@ -201,6 +201,7 @@ def test_sigkill_before_anything_is_saved(folder, whole, monkeypatch):
     assert_same_run(run, whole, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_hints(folder, whole, monkeypatch, number):
     name = number.name

@@ -63,6 +63,7 @@ def test_sums_of_digits_are_exact():
     assert summary["train"]["sequence_accuracy"] == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

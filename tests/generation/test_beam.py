@@ -19,7 +19,12 @@ SOURCE = jnp.array([[1, 2, 3, -1], [4, 2, -1, -1], [3, 3, 3, 3]])
 
 
 @pytest.fixture(
-    scope="module", params=["none", pytest.param("dot", marks=pytest.mark.slow), "additive"]
+    scope="module",
+    params=[
+        pytest.param("none", marks=pytest.mark.slow),
+        pytest.param("dot", marks=pytest.mark.slow),
+        "additive",
+    ],
 )
 def trained(request):
     model = EncoderDecoder(CELLS, CELLS, request.param, WORDS, WORDS)

@@ -130,6 +130,7 @@ def test_answers_to_a_source_are_those_of_teacher_forcing():
             assert best[len(words)] == 1
 
 
+@pytest.mark.slow
 def test_captions():
     model = Captioner(CNN((2,), (3,), hidden=(), outputs=4), CELLS, WORDS)
     images = jax.random.normal(jax.random.key(0), (3, 8, 8))

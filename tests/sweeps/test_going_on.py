@@ -68,6 +68,7 @@ def test_a_damaged_summary_hides_no_other_trial(ended):
     assert other.summary["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_sweeps_of_one_name_share_a_storage_but_no_trials(quick, sweep_to_end, tmp_path):
     search = Search(storage=f"sqlite:///{tmp_path / 'all.db'}")
     for name, seeds in (("a/same", (0,)), ("b/same", (1, 2))):

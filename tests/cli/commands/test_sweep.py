@@ -400,6 +400,7 @@ def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles, nnja
     assert study.trials()[1].user_attrs[REASON].startswith("its worker died 3 times")
 
 
+@pytest.mark.slow
 def test_a_worker_joins_from_elsewhere(circles, nnjax, monkeypatch):
     """It has claimed a trial before this process claims its first."""
     joined = []

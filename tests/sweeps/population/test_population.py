@@ -131,9 +131,8 @@ def test_convolutional_nets(sweep_to_end, alone, assert_same_records):
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 
-@pytest.mark.parametrize(
-    "members", [pytest.param(1, marks=pytest.mark.slow), 3], ids=["one by one", "at once"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("members", [1, 3], ids=["one by one", "at once"])
 def test_recurrent_nets(members, sweep_to_end, alone, assert_same_records):
     sweep = Sweep(
         experiment=small_recurrent(LSTMCell(8)),

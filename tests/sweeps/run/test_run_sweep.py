@@ -45,6 +45,7 @@ def test_the_same_seed_draws_the_same_trials(quick, sweep_to_end):
     assert values(sweep_to_end(sweep, "one")) == values(sweep_to_end(sweep, "other"))
 
 
+@pytest.mark.slow
 def test_a_space_in_which_one_choice_opens_others(quick, sweep_to_end):
     def suggest(trial):
         momentum = trial.suggest_categorical("kind", ["plain", "momentum"]) == "momentum"
@@ -91,7 +92,8 @@ def test_a_pruner_gives_up_what_falls_behind(digits, with_training, sweep_to_end
     assert run.read_metrics()[-1]["epoch"] < 8
 
 
-@pytest.mark.parametrize("pruner", ["median", *slow("successive_halving", "hyperband")])
+@pytest.mark.slow
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
 def test_pruners_compare_after_equal_numbers_of_epochs(
     digits, with_training, sweep_to_end, pruner, monkeypatch
 ):
