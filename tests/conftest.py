@@ -6,7 +6,6 @@ imported. Processes that the tests start inherit all of them.
 
 import os
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,13 @@ from hypothesis import settings
 
 CACHE = Path(tempfile.gettempdir()) / "nnjax-test-compilation-cache"
 
-FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):
-    # Compiles in two thirds of the time. Later versions do not know this flag, and abort.
-    FLAGS += " --xla_cpu_use_fusion_emitters=false"
-os.environ["XLA_FLAGS"] = FLAGS
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
-# Tests share programs. Those that compile in less time are not worth a file.
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+# Writing every one of the thousands of tiny programs takes a fifth of the tests' time.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # The key that signs runs: the tests must not touch that of the user.
 os.environ["NNJAX_STATE_DIR"] = str(Path(tempfile.gettempdir()) / f"nnjax-test-state-{os.getuid()}")
 os.environ["KERAS_BACKEND"] = "jax"
