@@ -27,15 +27,12 @@ def check_arguments(model: Any) -> None:
     """
     options = list(inspect.signature(model.__call__).parameters.values())
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     name = type(model).__name__
     if not options or options[0].kind not in (*positional, inspect.Parameter.VAR_POSITIONAL):
         raise UserError(f"{name} takes no inputs; let its __call__ take inputs and train")
-    needed = [
-        option.name
-        for option in options[1:]
-        if option.default is option.empty and option.kind not in several and option.name != "train"
-    ]
+    given = (options[0].name, "train")
+    missing = missing_arguments(model.__call__)
+    needed = [argument for argument in missing if argument not in given]
     if needed:
         raise UserError(
             f"{name} is called as model(inputs, train=...), and its __call__ also needs "

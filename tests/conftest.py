@@ -31,17 +31,17 @@ settings.load_profile("untimed")
 
 
 GROWTH = 3e9
-"""Bytes by which a worker may grow before it drops its compiled programs."""
+"""Bytes of growth after which a worker drops its compiled programs."""
 
 dropped_at = 0.0
 
 
 @pytest.fixture(scope="module", autouse=True)
 def bounded_memory():
-    """Drops compiled programs after gigabytes of them: a worker would grow to 6 GB.
+    """Drops compiled programs when a worker has grown by ``GROWTH``, which limits its memory.
 
-    Rarely, because programs that modules share must then be compiled again, and the memory of
-    dropped programs serves the next ones, although it is not returned to the system.
+    The system does not get the freed memory back, so a limit on the size itself would drop the
+    programs after every module from then on, and modules could no longer share them.
     """
     global dropped_at
     yield

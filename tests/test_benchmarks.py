@@ -11,7 +11,7 @@ from benchmarks.workloads import WORKLOADS, Digits, Name, epoch_order, initial_w
 EXAMPLES = 150
 NEEDS = {"torch": "torch", "torch_compiled": "torch", "keras": "keras"}
 
-# Compiling takes half a minute, or many of its parts some seconds each.
+# Their programs take long to compile, torch_compiled half a minute.
 SLOW = ("torch_compiled", "keras", "flax")
 PEERS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))

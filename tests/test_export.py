@@ -253,9 +253,8 @@ def test_no_file_tells_of_this_machine_or_of_the_caller(tmp_path):
     before = [getattr(jax.config, option) for option in options]
     for file in export.export(learner, state, data, tmp_path):
         content = file.read_bytes()
-        told = (b".py", b"pytest", b"test_no_file", str(Path.cwd()), str(Path.home()))
-        for words in told:
-            assert (words if isinstance(words, bytes) else words.encode()) not in content
+        for told in (".py", "pytest", "test_no_file", str(Path.cwd()), str(Path.home())):
+            assert told.encode() not in content
     assert [getattr(jax.config, option) for option in options] == before
 
 

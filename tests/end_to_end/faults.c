@@ -84,6 +84,14 @@ static int is_struck(int needs_room) {
     return mode == 't' || mode == 's';
 }
 
+/* The same for an operation that cannot be half done: to tear it kills the process before it. */
+static int is_refused(int needs_room) {
+    if (!is_struck(needs_room)) return 0;
+    if (mode == 't') die();
+    if (mode == 'f') errno = ENOSPC;
+    return mode == 'f';
+}
+
 #define REAL(name) __typeof__(name) *real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
 static int is_for_writing(int flags) { return flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC); }
@@ -99,14 +107,9 @@ static mode_t permissions_of(int flags, va_list given) {
         va_start(given, flags);                                             \
         mode_t permissions = permissions_of(flags, given);                  \
         va_end(given);                                                      \
-        if (is_for_writing(flags) && is_path_of_interest(at, path)) {       \
-            int struck = is_struck(1);                                      \
-            if (struck && mode == 't') die();                               \
-            if (struck && mode == 'f') {                                    \
-                errno = ENOSPC;                                             \
-                return -1;                                                  \
-            }                                                               \
-        }                                                                   \
+        if (is_for_writing(flags) && is_path_of_interest(at, path) &&       \
+            is_refused(1))                                                  \
+            return -1;                                                      \
         return real arguments;                                              \
     }
 
@@ -154,14 +157,9 @@ ssize_t writev(int file, const struct iovec *parts, int number) {
 #define CHANGES(name, parameters, at, path, needs_room, arguments)          \
     int name parameters {                                                   \
         REAL(name);                                                         \
-        if (is_path_of_interest(at, path)) {                                \
-            int struck = is_struck(needs_room);                             \
-            if (struck && mode == 't') die();                               \
-            if (struck && mode == 'f') {                                    \
-                errno = ENOSPC;                                             \
-                return -1;                                                  \
-            }                                                               \
-        }                                                                   \
+        if (is_path_of_interest(at, path) &&                                \
+            is_refused(needs_room))                                         \
+            return -1;                                                      \
         return real arguments;                                              \
     }
 
@@ -178,14 +176,7 @@ CHANGES(mkdirat, (int at, const char *path, mode_t permissions), at, path, 1,
 #define SYNCS(name)                                                         \
     int name(int file) {                                                    \
         REAL(name);                                                         \
-        if (is_file_of_interest(file)) {                                    \
-            int struck = is_struck(1);                                      \
-            if (struck && mode == 't') die();                               \
-            if (struck && mode == 'f') {                                    \
-                errno = ENOSPC;                                             \
-                return -1;                                                  \
-            }                                                               \
-        }                                                                   \
+        if (is_file_of_interest(file) && is_refused(1)) return -1;          \
         return real(file);                                                  \
     }
 

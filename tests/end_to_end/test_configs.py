@@ -2,7 +2,7 @@
 
 Files are made that stand for the data of each source. Their splits differ in size and, where they
 are texts, in length, as those of real data do. With the real data at hand, in ``../shared/data``,
-each config also reads that. What takes more than some seconds is marked slow.
+each config also reads that. Runs that take several seconds are marked slow.
 """
 
 import json
@@ -143,7 +143,7 @@ REAL_PATHS = {
 
 CONFIGS = sorted(files.config_files())
 SLOW = SMALL.keys() - {"char_lm", "cnn2"}
-"""Configs that take more than some seconds. The two of them that always run differ most."""
+"""Configs that take several seconds, except for one config of texts and one of images."""
 
 
 def train(name: str, options: list[str]) -> dict:
