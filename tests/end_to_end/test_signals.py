@@ -28,6 +28,12 @@ config = Experiment(
 
 COMMAND = [sys.executable, "-m", "nnjax", "train", "long.py", "--run-dir", "run"]
 
+IN_THE_TERMINAL_OF_ITS_INPUT = """
+import os, sys
+os.login_tty(0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -70,10 +76,14 @@ def test_the_exit_status_tells_the_signal(run, number):
 
 @pytest.mark.slow
 def test_a_terminal_that_closes_saves_the_run(run):
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(run.directory.parent)
-        os.execv(COMMAND[0], COMMAND)
+    terminal, end = pty.openpty()
+    # Not pty.fork: a process in which JAX has threads must not go on as a copy of itself.
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_THE_TERMINAL_OF_ITS_INPUT, *COMMAND],
+        stdin=end,
+        cwd=run.directory.parent,
+    )
+    os.close(end)
     try:
         deadline = time.monotonic() + 250
         while not (run.directory / "metrics.jsonl").exists():
@@ -81,9 +91,8 @@ def test_a_terminal_that_closes_saves_the_run(run):
             if select.select([terminal], [], [], 0.1)[0]:
                 os.read(terminal, 100_000)
         os.close(terminal)
-        _, status = os.waitpid(process, 0)
-    except BaseException:
-        os.kill(process, signal.SIGKILL)
-        raise
-    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
+        status = process.wait(250)
+    finally:
+        process.kill()
+    assert status == 128 + signal.SIGHUP
     assert_saved(run)

@@ -118,7 +118,11 @@ class Range:
         """A point that is not at an end, before it is rounded."""
         assert self.count is not None
         share = index / (self.count - 1)
-        if self.scale == "log":
+        if self.scale == "log" and self.high < 2 * self.low:
+            # Logarithms of large numbers that are close are too coarse to tell them apart.
+            growth = math.log1p((self.high - self.low) / self.low)
+            point = self.low + self.low * math.expm1(share * growth)
+        elif self.scale == "log":
             point = math.exp((1 - share) * math.log(self.low) + share * math.log(self.high))
         else:
             point = (1 - share) * self.low + share * self.high

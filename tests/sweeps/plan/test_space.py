@@ -55,6 +55,7 @@ def test_ranges_with_a_number_of_points(word, points):
 @example(123456.7, 0.2, 5, "linear")
 @example(1.0, 2.220446049250313e-16, 2, "linear")
 @example(1e-300, 1e300, 7, "log")
+@example(16575494.0, 1e-6, 12, "log")
 def test_the_points_of_a_range_lie_in_it_and_are_apart(low, width, count, scale):
     low = abs(low) + 1e-300 if scale == "log" else low
     assume(low + width > low)
