@@ -313,12 +313,19 @@ def subtract_offset(
 def warn_of_missing_classes(splits: Mapping[str, Batch], classes: Sequence[str] | None) -> None:
     """Prints a warning for each split without a class that training, or a held-out split, has.
 
+    Prints one, too, where there is only one class: a folder above that of the classes, perhaps.
+
     Args:
       splits: with ``targets``, of which only labels (n,) are looked at.
       classes: their names; None for a regression.
     """
     if classes is None or splits["train"]["targets"].ndim != 1:
         return
+    if len(classes) == 1:
+        warn(
+            f"every example is of the class '{classes[0]}', so that there is nothing to tell apart; "
+            "name the file, folder or column in which the classes differ"
+        )
     present = {
         name: np.bincount(arrays["targets"], minlength=len(classes)) > 0
         for name, arrays in splits.items()

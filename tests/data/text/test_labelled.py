@@ -70,6 +70,15 @@ def test_a_folder_for_each_class_and_split(write, tmp_path):
     assert texts(LabelledText(tmp_path / "train", seed=None, test=1).load(), "train")[0][1] == "neg"
 
 
+def test_a_folder_above_those_of_the_classes_is_warned_of(write, tmp_path, capsys):
+    for name in ("neg/1", "pos/1", "pos/2"):
+        write(f"reviews/texts/{name}.txt", f"it is {name}")
+    assert LabelledText(tmp_path / "reviews", test=1).load().classes == ("texts",)
+    assert "every example is of the class 'texts'" in capsys.readouterr().err
+    LabelledText(tmp_path / "reviews" / "texts", test=1).load()
+    assert "every example" not in capsys.readouterr().err
+
+
 def test_a_file_for_each_class_with_a_text_a_line(write, tmp_path):
     write("README.md", "about these files")
     write("reviews.neg", "bad .\nworse\n")
