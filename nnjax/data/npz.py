@@ -1,6 +1,7 @@
 """A source of arrays in an npz file, as ``numpy.savez`` writes it."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Container, Mapping
@@ -119,6 +120,8 @@ _DAMAGE = (
     EOFError,
     SyntaxError,
     RecursionError,
+    # Python 3.12 refuses deeply nested brackets itself, while NumPy splits a header into tokens.
+    tokenize.TokenError,
     MemoryError,
     RuntimeError,
     NotImplementedError,

@@ -323,7 +323,7 @@ def warn_of_missing_classes(splits: Mapping[str, Batch], classes: Sequence[str] 
         return
     if len(classes) == 1:
         warn(
-            f"every example is of the class '{classes[0]}', so that there is nothing to tell apart; "
+            f"every example is of the class '{classes[0]}', so that there is nothing to learn; "
             "name the file, folder or column in which the classes differ"
         )
     present = {

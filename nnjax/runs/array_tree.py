@@ -63,6 +63,11 @@ def flatten(nested: Mapping[str, Any]) -> Arrays:
     return traverse_util.flatten_dict(nested)  # pyright: ignore[reportReturnType]
 
 
+def names(tree: Any) -> set[str]:
+    """The names that :func:`describe` gives the leaves of a tree."""
+    return {"/".join(path) for path, _ in _leaves_by_path(tree)}
+
+
 def check_same(checkpoint: str, abstract: Any, description: Mapping[str, Any]) -> None:
     """Checks that a checkpoint holds the arrays of a tree.
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from nnjax.distributed import collectives
 from nnjax.errors import UserError
-from nnjax.runs import array_tree, checksums
+from nnjax.runs import array_tree, checksums, earlier_versions
 from nnjax.runs.array_tree import Arrays
 from nnjax.runs.checksums import Damaged
 from nnjax.runs.orbax_items import (
@@ -271,8 +271,12 @@ class Checkpoints:
         args = orbax().args
         record = checksums.unseal(self._load(step, "record", args.JsonRestore()))
         try:
+            saved, wanted = record["leaves"], array_tree.names(abstract)
+            upgraded = earlier_versions.upgraded(saved)
+            is_earlier = saved.keys() != wanted == upgraded.keys()
+            record["leaves"] = upgraded if is_earlier else saved
             array_tree.check_same(f"the checkpoint {checkpoint}", abstract, record["leaves"])
-            arrays = array_tree.empty_arrays(record["leaves"])
+            arrays = array_tree.empty_arrays(saved)
             if not isinstance(record["meta"], dict):
                 raise TypeError
         except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
@@ -281,7 +285,7 @@ class Checkpoints:
             checksums.check(checkpoint / "arrays")
         stored = self._load(step, "arrays", array_item().restore(array_tree.nest(arrays)))
         arrays.update(array_tree.flatten(stored))
-        return arrays, record
+        return earlier_versions.upgraded_arrays(arrays, step) if is_earlier else arrays, record
 
     def _load(self, step: int, item: str, how: Any) -> Any:
         with _read_errors(self._directory / str(step)):
