@@ -19,6 +19,24 @@ from nnjax.optimizers import SGD, Adam, FromOptax
 LEARNER = Supervised(MLP(features=(5,), outputs=3), optimizer=SGD(learning_rate=0.5))
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def init(learner, key, batch):
+    """What ``learner.init`` returns, computed by one program."""
+    return learner.init(key, batch)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def step(learner, state, batch):
+    """What ``learner.step`` returns, computed by one program."""
+    return learner.step(state, batch)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate(learner, state, batch):
+    """What ``learner.evaluate`` returns, computed by one program."""
+    return learner.evaluate(state, batch)
+
+
 @pytest.fixture
 def batch():
     generator = np.random.default_rng(0)
@@ -37,7 +55,7 @@ def losses_of(learner, params, batch):
 
 
 def test_step_is_gradient_descent_on_the_mean_loss(batch):
-    state = LEARNER.init(jax.random.key(0), batch)
+    state = init(LEARNER, jax.random.key(0), batch)
     after, measured = jax.jit(LEARNER.step)(state, batch)
 
     def mean(params):
@@ -52,9 +70,9 @@ def test_step_is_gradient_descent_on_the_mean_loss(batch):
 
 def test_sum_reduction_multiplies_the_gradient_by_the_batch(batch):
     summed = dataclasses.replace(LEARNER, reduction="sum", optimizer=SGD(learning_rate=0.5 / 8))
-    state = LEARNER.init(jax.random.key(0), batch)
-    by_mean, _ = LEARNER.step(state, batch)
-    by_sum, _ = summed.step(state, batch)
+    state = init(LEARNER, jax.random.key(0), batch)
+    by_mean, _ = step(LEARNER, state, batch)
+    by_sum, _ = step(summed, state, batch)
     for ours, theirs in zip(
         jax.tree.leaves(by_mean.params), jax.tree.leaves(by_sum.params), strict=True
     ):
@@ -69,10 +87,10 @@ def test_masked_examples_change_nothing(batch, garbage):
     longer = {name: np.concatenate([array, array[:3]]) for name, array in batch.items()}
     longer["inputs"][8:] = longer["targets"][9:] = garbage
     longer["mask"] = np.array([1] * 8 + [0] * 3, np.float32)
-    state = learner.init(jax.random.key(0), batch)
-    plain, masked = (learner.evaluate(state, one) for one in (batch, longer))
-    expected, plain_step = learner.step(state, batch)
-    got, masked_step = learner.step(state, longer)
+    state = init(learner, jax.random.key(0), batch)
+    plain, masked = (evaluate(learner, state, one) for one in (batch, longer))
+    expected, plain_step = step(learner, state, batch)
+    got, masked_step = step(learner, state, longer)
     for name in plain:
         assert masked[name].value() == pytest.approx(plain[name].value(), rel=1e-6)
         assert masked_step[name].value() == pytest.approx(plain_step[name].value(), rel=1e-6)
@@ -80,17 +98,17 @@ def test_masked_examples_change_nothing(batch, garbage):
 
 
 def test_a_batch_of_which_nothing_counts_moves_nothing(batch):
-    state = LEARNER.init(jax.random.key(0), batch)
-    after, measured = LEARNER.step(state, {**batch, "mask": np.zeros(8, np.float32)})
+    state = init(LEARNER, jax.random.key(0), batch)
+    after, measured = step(LEARNER, state, {**batch, "mask": np.zeros(8, np.float32)})
     assert_close(after.params, state.params, rtol=0)
     assert float(measured["loss"].count) == 0
 
 
 def test_l2_penalty_pulls_weights_and_leaves_biases(batch):
     penalised = dataclasses.replace(LEARNER, l2=0.2)
-    state = LEARNER.init(jax.random.key(0), batch)
-    plain, _ = LEARNER.step(state, batch)
-    pulled, _ = penalised.step(state, batch)
+    state = init(LEARNER, jax.random.key(0), batch)
+    plain, _ = step(LEARNER, state, batch)
+    pulled, _ = step(penalised, state, batch)
     for layer in ("hidden1", "output"):
         difference = plain.params[layer]["kernel"] - pulled.params[layer]["kernel"]
         expected = 0.5 * 0.2 * state.params[layer]["kernel"]
@@ -147,7 +165,7 @@ def test_a_population_equals_its_members(batch):
 
 def test_bfloat16_computes_in_bfloat16_and_keeps_float32(batch):
     learner = dataclasses.replace(LEARNER, precision="bfloat16")
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     after, measured = jax.jit(learner.step)(state, batch)
     assert {leaf.dtype.name for leaf in jax.tree.leaves(after.params)} == {"float32"}
     full, exact = jax.jit(LEARNER.step)(state, batch)
@@ -163,10 +181,10 @@ def test_bfloat16_computes_in_bfloat16_and_keeps_float32(batch):
 
 def test_averaged_parameters_are_the_ones_evaluated(batch):
     learner = dataclasses.replace(LEARNER, optimizer=SGD(learning_rate=0.5, ema_decay=0.9))
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     visited = []
     for _ in range(3):
-        state, _ = learner.step(state, batch)
+        state, _ = step(learner, state, batch)
         visited.append(state.params)
     weights = [0.9**2, 0.9, 1.0]
     average = jax.tree.map(lambda *ws: np.average(ws, axis=0, weights=weights), *visited)
@@ -219,12 +237,12 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(batch, sizes, re
     whole = dataclasses.replace(
         LEARNER, optimizer=Adam(learning_rate=0.1), l2=0.1, reduction=reduction
     )
-    after, _ = whole.step(whole.init(jax.random.key(0), batch), batch)
+    after, _ = step(whole, init(whole, jax.random.key(0), batch), batch)
     parts = fields.replace(whole, {"optimizer.accumulation_steps": len(sizes)})
-    state, first = parts.init(jax.random.key(0), batch), 0
+    state, first = init(parts, jax.random.key(0), batch), 0
     for size in sizes:
         part = {name: array[first : first + size] for name, array in batch.items()}
-        state, _ = parts.step(state, part)
+        state, _ = step(parts, state, part)
         first += size
     assert_close(state.params, after.params, rtol=1e-4, atol=1e-6)
 
@@ -233,12 +251,12 @@ def test_accumulated_texts_of_unequal_lengths_make_the_update_of_all_their_words
     learner = Supervised(Elementwise(), optimizer=SGD(learning_rate=0.5), metrics=())
     texts = sequences(0)
     texts["targets"] = np.where(np.arange(5) < [[5], [4], [1], [1]], texts["targets"] % 3, -1)
-    state = learner.init(jax.random.key(0), texts)
-    expected, _ = learner.step(state, texts)
+    state = init(learner, jax.random.key(0), texts)
+    expected, _ = step(learner, state, texts)
     halves = fields.replace(learner, {"optimizer.accumulation_steps": 2})
-    state = halves.init(jax.random.key(0), texts)
+    state = init(halves, jax.random.key(0), texts)
     for rows in (slice(0, 2), slice(2, 4)):
-        state, _ = halves.step(state, {name: array[rows] for name, array in texts.items()})
+        state, _ = step(halves, state, {name: array[rows] for name, array in texts.items()})
     assert_close(state.params, expected.params, rtol=1e-5, atol=1e-6)
 
 
@@ -255,23 +273,23 @@ class Normalised(nn.Module):
 def test_batch_statistics_are_those_of_the_examples_that_count(batch, garbage):
     learner = dataclasses.replace(LEARNER, model=Normalised())
     few = {name: array[:3] for name, array in batch.items()}
-    state = learner.init(jax.random.key(0), few)
-    expected, _ = learner.step(state, few)
+    state = init(learner, jax.random.key(0), few)
+    expected, _ = step(learner, state, few)
     padded = {**batch, "inputs": batch["inputs"].copy(), "mask": np.float32(np.arange(8) < 3)}
     padded["inputs"][3:] = garbage
-    after, _ = learner.step(state, padded)
+    after, _ = step(learner, state, padded)
     statistics = after.model_state["batch_stats"]["norm"]
     np.testing.assert_allclose(statistics["mean"], few["inputs"].mean(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(statistics["var"], few["inputs"].var(0), rtol=1e-4, atol=1e-6)
     assert_close(after.params, expected.params, rtol=1e-4, atol=1e-6)
     # A batch of which nothing counts has no mean.
-    unchanged, _ = learner.step(after, {**padded, "mask": np.zeros(8, np.float32)})
+    unchanged, _ = step(learner, after, {**padded, "mask": np.zeros(8, np.float32)})
     assert_close(unchanged.model_state, after.model_state, rtol=0)
 
 
 def test_dropout_is_a_function_of_the_key_and_the_step(batch):
     learner = dataclasses.replace(LEARNER, model=MLP(features=(50,), outputs=3, dropout=0.5))
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     step = jax.jit(learner.step)
     first, again = step(state, batch)[1], step(state, batch)[1]
     assert first["loss"].value() == again["loss"].value()
@@ -282,7 +300,7 @@ def test_dropout_is_a_function_of_the_key_and_the_step(batch):
 
 def test_label_smoothing_is_in_the_loss(batch):
     smoothed = dataclasses.replace(LEARNER, label_smoothing=0.3)
-    state = LEARNER.init(jax.random.key(0), batch)
+    state = init(LEARNER, jax.random.key(0), batch)
     logits = LEARNER.outputs(state, batch["inputs"])
     targets = optax.smooth_labels(jax.nn.one_hot(batch["targets"], 3), 0.3)
     expected = float(optax.softmax_cross_entropy(logits, targets).mean())
@@ -294,7 +312,7 @@ def test_a_metric_may_be_a_function(batch):
         return jnp.max(predictions, axis=-1)
 
     learner = dataclasses.replace(LEARNER, metrics=("accuracy", margin))
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     measured = metrics.values(jax.jit(learner.evaluate)(state, batch))
     assert set(measured) == {"loss", "accuracy", "margin"}
     expected = np.max(learner.predict(state, batch["inputs"]), axis=-1).mean()
@@ -302,7 +320,7 @@ def test_a_metric_may_be_a_function(batch):
 
 
 def test_predictions_are_probabilities(batch):
-    state = LEARNER.init(jax.random.key(0), batch)
+    state = init(LEARNER, jax.random.key(0), batch)
     np.testing.assert_allclose(
         LEARNER.predict(state, batch["inputs"]),
         jax.nn.softmax(LEARNER.outputs(state, batch["inputs"])),
@@ -358,11 +376,11 @@ class Noisy(nn.Module):
 
 def test_a_model_may_draw_any_kind_of_random_numbers_in_training(batch):
     learner = dataclasses.replace(LEARNER, model=Noisy(always=False))
-    state = learner.init(jax.random.key(0), batch)
-    values = [learner.step(state, batch)[1]["loss"].value() for _ in range(2)]
-    later = learner.step(state.replace(step=state.step + 1), batch)[1]["loss"].value()
+    state = init(learner, jax.random.key(0), batch)
+    values = [step(learner, state, batch)[1]["loss"].value() for _ in range(2)]
+    later = step(learner, state.replace(step=state.step + 1), batch)[1]["loss"].value()
     assert values[0] == values[1] != later
-    learner.evaluate(state, batch)
+    evaluate(learner, state, batch)
     with pytest.raises(UserError, match="Noisy draws random numbers 'noise' in evaluation, whose"):
         dataclasses.replace(learner, model=Noisy(always=True)).evaluate(state, batch)
 
@@ -451,9 +469,9 @@ def sequences(padding):
 
 def test_padding_of_sequences_changes_no_update_and_no_metric():
     learner = Supervised(Elementwise(), metrics=("accuracy", "sequence_accuracy"))
-    state = learner.init(jax.random.key(0), sequences(0))
-    after, measured = learner.step(state, sequences(0))
-    padded_after, padded = learner.step(state, sequences(6))
+    state = init(learner, jax.random.key(0), sequences(0))
+    after, measured = step(learner, state, sequences(0))
+    padded_after, padded = step(learner, state, sequences(6))
     assert float(measured["loss"].count) == 4 * 5 - 2 - 5 == float(padded["loss"].count)
     for name in measured:
         assert padded[name].value() == pytest.approx(measured[name].value(), rel=1e-6)
@@ -465,13 +483,13 @@ def test_padding_of_sequences_changes_no_update_and_no_metric():
 
 def test_the_loss_of_sequences_is_the_mean_over_their_targets():
     learner, batch = Supervised(Elementwise()), sequences(0)
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     logits = learner.model.apply({"params": state.params}, batch["inputs"])
     present = batch["targets"] >= 0
     expected = optax.softmax_cross_entropy_with_integer_labels(
         logits[present], batch["targets"][present]
     ).mean()
-    assert learner.evaluate(state, batch)["loss"].value() == pytest.approx(
+    assert evaluate(learner, state, batch)["loss"].value() == pytest.approx(
         float(expected), rel=1e-6
     )
 
@@ -501,11 +519,11 @@ def test_accumulation_over_devices_counts_what_the_mask_leaves(batch, how):
     first = {**batch, "mask": np.float32([1, 1, 0, 0, 1, 0, 1, 1])}
     second = {**batch, "mask": np.float32([0, 0, 1, 0, 0, 0, 0, 1])}
     both = jax.tree.map(lambda one, other: np.concatenate([one, other]), first, second)
-    state = learner.init(jax.random.key(0), batch)
-    expected, _ = learner.step(state, both)
-    step, state = lifted(how, halves), halves.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
+    expected, _ = step(learner, state, both)
+    update, state = lifted(how, halves), init(halves, jax.random.key(0), batch)
     for one in (first, second):
-        state, _ = step(state, one)
+        state, _ = update(state, one)
     assert_close(state.params, expected.params, rtol=1e-5, atol=1e-6)
 
 
@@ -513,7 +531,7 @@ def test_accumulation_over_devices_counts_what_the_mask_leaves(batch, how):
 def test_the_running_mean_over_devices_is_that_of_the_examples_that_count(batch, how):
     learner = dataclasses.replace(LEARNER, model=Normalised(), metrics=())
     masked = {**batch, "mask": np.float32([1, 1, 0, 0, 1, 0, 1, 1])}
-    state = learner.init(jax.random.key(0), batch)
+    state = init(learner, jax.random.key(0), batch)
     after, _ = lifted(how, learner)(state, masked)
     mean = batch["inputs"][masked["mask"] > 0].mean(0)
     statistics = after.model_state["batch_stats"]["norm"]
