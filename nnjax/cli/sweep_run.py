@@ -59,7 +59,9 @@ def join(path: Path, *, trust: bool = False) -> int:
     search, experiment = parsed.sweep.search, parsed.sweep.experiment
     objective = Objective.of(search.metric, experiment, specification(experiment.data))
     study = Study(directory.directory, search, name=directory.study)
-    release_dead(directory, study)
+    # A parent counts the deaths of its workers, to fail a trial that kills every one of them.
+    if not processes.has_parent():
+        release_dead(directory, study)
     make_worker(directory, study, parsed, objective, processes.leave_with_parent).work()
     return 0
 

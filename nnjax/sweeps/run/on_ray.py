@@ -117,10 +117,9 @@ def _join(directory: str) -> tuple[int, str]:
     """Runs a worker in a new process; returns the exit status and the last line of its output."""
     # This process has checked whether the code of the sweep may run.
     words = [sys.executable, "-m", "nnjax", "sweep", "--join", directory, "--trust"]
+    own = {**processes.environment(os.environ), processes.PARENT: str(os.getpid())}
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        words, stdout=pipe, stderr=pipe, text=True, env=processes.environment(os.environ)
-    ) as process:
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env=own) as process:
         try:
             printed, errors = process.communicate()
         except BaseException:

@@ -15,7 +15,10 @@ from nnjax.sweeps.record.worker_locks import host
 from nnjax.training.interruption import Interrupted, requests
 
 PARENT = "NNJAX_SWEEP_PARENT"
-"""Environment variable of a worker: the id of its parent; without the parent it stops."""
+"""Environment variable of a worker: the id of its parent; without the parent it stops.
+
+The parent also returns the trials of its workers that die to the queue.
+"""
 
 WORKERS = "NNJAX_SWEEP_WORKERS"
 """Environment variable of a worker: the number of workers, which share the waiting trials."""
@@ -27,6 +30,11 @@ SECONDS_TO_SAVE = 60.0
 
 MOST_DEATHS_IDLE = 3
 """The sweep ends after so many consecutive deaths of workers that had claimed no trial."""
+
+
+def has_parent() -> bool:
+    """Whether a parent started this worker, as opposed to somebody who joined the sweep."""
+    return bool(os.environ.get(PARENT))
 
 
 def leave_with_parent() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from nnjax.errors import UserError
 from nnjax.sweeps import Search
 from nnjax.sweeps.population import layout
 from nnjax.sweeps.record.directory import SweepDirectory
-from nnjax.sweeps.record.study import DEATHS, REASON, Study
+from nnjax.sweeps.record.study import DEATHS, PROGRAM, REASON, Study
 from nnjax.sweeps.run import processes
 from nnjax.sweeps.run.worker import Worker
 
@@ -398,6 +399,21 @@ def test_a_trial_that_kills_its_workers_fails_and_the_rest_is_done(circles, nnja
     study = study_of("out")
     assert study.counts() == {"complete": 2, "fail": 1}
     assert study.trials()[1].user_attrs[REASON].startswith("its worker died 3 times")
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize(("parent", "left"), [("1", True), ("", False)])
+def test_a_worker_leaves_the_dead_to_its_parent(nnjax, monkeypatch, parent, left):
+    """The parent counts their deaths; a trial that kills every worker would go on otherwise."""
+    path = shutil.copytree("out", "left" if left else "taken")
+    study = study_of(path)
+    study.add(study.trials()[0].params, study.trials()[0].distributions)
+    study.note(4, PROGRAM, 0)
+    assert study.claim(0, 1, "a-worker-that-died")
+    monkeypatch.setenv(processes.PARENT, parent)
+    monkeypatch.setattr(Worker, "work", lambda worker: None)
+    assert nnjax("sweep", "--join", path).status == 0
+    assert study.owners() == ({"a-worker-that-died"} if left else set())
 
 
 @pytest.mark.slow
