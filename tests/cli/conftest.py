@@ -11,6 +11,7 @@ from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD
 from nnjax.runs.run import Run
+from nnjax.sweeps.population import layout
 from nnjax.training import Experiment, Training, fit
 
 CONFIG = '''"""Small clouds of points: a config with a source, a learner and a main of its own."""
@@ -101,6 +102,12 @@ def main(experiment, run, *, resume=False, quiet=False):
     with progress:
         fit(experiment.learner, data, training, run=run, progress=progress, resume=resume)
 '''
+
+
+@pytest.fixture(autouse=True)
+def quick_measurements(monkeypatch):
+    """A program of a sweep is measured in a moment, before its trials are trained."""
+    monkeypatch.setattr(layout, "SECONDS", 0.02)
 
 
 @pytest.fixture

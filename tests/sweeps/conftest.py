@@ -1,6 +1,7 @@
 """Tiny experiments, and sweeps of them carried through in this process."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -10,11 +11,20 @@ from nnjax.learners import Supervised
 from nnjax.models import MLP
 from nnjax.optimizers import SGD, Adam
 from nnjax.runs.run import Run
-from nnjax.sweeps import run_sweep
+from nnjax.sweeps import Search, Swept, run_sweep
+from nnjax.sweeps.population import layout
+from nnjax.sweeps.record.directory import SweepDirectory
+from nnjax.sweeps.record.study import Study
 from nnjax.training import Experiment, Training, fit
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def quick_measurements(monkeypatch):
+    """A program is measured in a moment, before its trials are trained."""
+    monkeypatch.setattr(layout, "SECONDS", 0.02)
+
+
+@pytest.fixture(scope="session")
 def digits():
     """Digits by a small net with dropout, three epochs."""
     return Experiment(
@@ -65,7 +75,7 @@ def assert_same_records():
     return compare
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def with_training():
     """Replaces training options of an experiment."""
 
@@ -76,8 +86,20 @@ def with_training():
     return replace
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick(digits, with_training):
     """One epoch of a plain net."""
     learner = dataclasses.replace(digits.learner, optimizer=SGD(learning_rate=0.1))
     return with_training(dataclasses.replace(digits, learner=learner), epochs=1)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copies a sweep, so that a test may change it."""
+
+    def copy(swept):
+        path = shutil.copytree(swept.directory.directory, tmp_path / "sweep")
+        directory = SweepDirectory.open(path)
+        return Swept(directory, Study(path, Search(), name=directory.study), swept.objective)
+
+    return copy

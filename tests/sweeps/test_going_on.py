@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nnjax.errors import UserError
-from nnjax.sweeps import Search, Sweep
+from nnjax.sweeps import Search, Sweep, run_sweep
 from nnjax.sweeps.plan.plan import Planner
 from nnjax.sweeps.plan.shared_data import SharedData
 from nnjax.sweeps.record.directory import SweepDirectory
@@ -16,10 +16,16 @@ from nnjax.sweeps.record.study import PROGRAM, Study
 from nnjax.sweeps.run import conduct
 
 
+@pytest.fixture(scope="module")
+def swept(quick, tmp_path_factory):
+    sweep = Sweep(experiment=quick, over={"seed": (0, 1)})
+    return run_sweep(sweep, tmp_path_factory.mktemp("swept") / "sweep")
+
+
 @pytest.fixture
-def ended(quick, sweep_to_end):
+def ended(swept, copied):
     """A sweep of two trials that is done."""
-    return sweep_to_end(Sweep(experiment=quick, over={"seed": (0, 1)}))
+    return copied(swept)
 
 
 def add(swept, sweep):

@@ -20,7 +20,6 @@ from nnjax.cli.commands import sweep
 from nnjax.cli.main import main
 from nnjax.errors import UserError
 from nnjax.sweeps import Search
-from nnjax.sweeps.population import layout
 from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.sweeps.record.study import DEATHS, PROGRAM, REASON, Study
 from nnjax.sweeps.run import processes
@@ -44,12 +43,6 @@ config = Experiment(
 SOURCE = str(Path(package.__file__).parent.parent)
 
 OVER = ("--over", "optimizer.learning-rate", "0.1", "0.3", "--over", "seed", "0..1")
-
-
-@pytest.fixture(autouse=True)
-def quick_measurements(monkeypatch):
-    """A program is measured in a moment, before its trials are trained."""
-    monkeypatch.setattr(layout, "SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -44,12 +44,16 @@ def swept(tmp_path_factory):
     return run_sweep(Sweep(experiment=NEURON, over=OVER), tmp_path_factory.mktemp("swept") / "s")
 
 
+@pytest.fixture(scope="module")
+def two_trials(tmp_path_factory):
+    sweep = Sweep(experiment=NEURON, over={"optimizer.learning_rate": (0.1, 0.2)})
+    return run_sweep(sweep, tmp_path_factory.mktemp("swept") / "s")
+
+
 @pytest.fixture
-def unfinished(tmp_path):
+def unfinished(two_trials, copied):
     """One trial of each state: two complete, one pruned, failed, running and waiting."""
-    swept = run_sweep(
-        Sweep(experiment=NEURON, over={"optimizer.learning_rate": (0.1, 0.2)}), tmp_path / "s"
-    )
+    swept = copied(two_trials)
     values = Values((0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
     for rate in (0.3, 0.4, 0.5, 0.6):
         swept.study.add(
