@@ -110,12 +110,17 @@ def quick_measurements(monkeypatch):
     monkeypatch.setattr(layout, "SECONDS", 0.02)
 
 
+@pytest.fixture(scope="session")
+def config_text():
+    return CONFIG
+
+
 @pytest.fixture
-def config_file(tmp_path, monkeypatch):
+def config_file(config_text, tmp_path, monkeypatch):
     """``my-net.py`` in a folder that is also the current one."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "my-net.py"
-    file.write_text(CONFIG)
+    file.write_text(config_text)
     return file
 
 

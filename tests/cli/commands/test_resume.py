@@ -1,5 +1,6 @@
 """``nnjax resume``: as if the run had never been stopped, or a sentence why not."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from nnjax.cli.main import main
 from nnjax.cli.runs import open_run
 from nnjax.figures import report
 from nnjax.runs.run import Run
@@ -16,10 +18,12 @@ from nnjax.sweeps.record.directory import SweepDirectory
 from nnjax.training.progress import Progress
 
 
-@pytest.fixture
-def stopped(config_file, nnjax, tmp_path, monkeypatch):
-    """A run that was stopped in its fourth of six epochs, with two checkpoints."""
-    directory = tmp_path / "stopped"
+@pytest.fixture(scope="module")
+def trained(config_text, tmp_path_factory):
+    """A folder with ``my-net.py`` and two runs of it: ``stopped`` and ``whole``."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "my-net.py").write_text(config_text)
+    words = ["train", "my-net.py", "--epochs", "6", "--devices", "4", "--quiet"]
     update = Progress.update
 
     def stop(self, *, step, **reports):
@@ -27,19 +31,24 @@ def stopped(config_file, nnjax, tmp_path, monkeypatch):
         if step >= 13:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with monkeypatch.context() as patch:
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        assert main([*words, "--run-dir", "whole"]) == 0
         patch.setattr(Progress, "update", stop)
-        words = ("--epochs", 6, "--checkpoint-seconds", 0, "--devices", 4)
-        nnjax("train", config_file, "--run-dir", directory, *words)
-    assert len(list((directory / "checkpoints").iterdir())) == 2
-    return directory
+        main([*words, "--run-dir", "stopped", "--checkpoint-seconds", "0"])
+    assert len(list((folder / "stopped" / "checkpoints").iterdir())) == 2
+    return folder
 
 
 @pytest.fixture
-def whole(config_file, nnjax, tmp_path):
+def stopped(trained, config_file, tmp_path):
+    """A run that was stopped in its fourth of six epochs, with two checkpoints."""
+    return shutil.copytree(trained / "stopped", tmp_path / "stopped")
+
+
+@pytest.fixture
+def whole(trained, tmp_path):
     """The same run, never stopped."""
-    nnjax("train", config_file, "--run-dir", tmp_path / "whole", "--epochs", 6, "--devices", 4)
-    return tmp_path / "whole"
+    return shutil.copytree(trained / "whole", tmp_path / "whole")
 
 
 def assert_same_metrics(one, other):
@@ -98,10 +107,15 @@ def test_relative_data_is_looked_for_from_where_the_run_began(
     )
 
 
-def test_the_original_config_has_changed_or_gone(stopped, whole, nnjax, config_file):
-    config_file.write_text("config = None")
-    assert nnjax("resume", stopped).status == 0
-    config_file.unlink()
+@pytest.mark.parametrize("text", ["config = None", None])
+def test_the_original_config_has_changed_or_gone(trained, stopped, whole, nnjax, text):
+    file = trained / "my-net.py"
+    original = file.read_text()
+    file.write_text(text) if text else file.unlink()
+    try:
+        assert nnjax("resume", stopped).status == 0
+    finally:
+        file.write_text(original)
     assert_same_metrics(whole, stopped)
 
 
