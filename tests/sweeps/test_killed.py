@@ -116,22 +116,21 @@ def test_before_a_pruned_trial_is_on_record(
     assert again.directory.open_trial(1).status == "pruned"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rates", "options"),
     [
         ((0.1, 0.2), {"epochs": 1}),
         # Without updates the loss does not improve, and the first trial stops early.
-        # The other goes on in a population of another size, to the same bytes.
-        pytest.param(
-            *((0.0, 0.1), {"epochs": 3, "patience": 1, "monitor": "validation loss"}),
-            marks=pytest.mark.slow,
-        ),
+        ((0.0, 0.1), {"epochs": 3, "patience": 1, "monitor": "validation loss"}),
     ],
     ids=["after the last step", "stopped early"],
 )
 def test_between_the_last_checkpoint_and_the_summary(
     quick, with_training, sweep_to_end, killed_and_gone_on_with, rates, options
 ):
+    """The trial that had not ended goes on in a population of another size, to the same bytes."""
+
     def save_and_die(member, *_):
         member._checkpoints.close()
         die()

@@ -16,6 +16,10 @@ from nnjax.training import Training, evaluation, fit
 from nnjax.training.experiment import fit_to_data
 
 
+def init(learner, data):
+    return jax.jit(learner.init)(jax.random.key(0), data.example())
+
+
 class Rows:
     """The examples of a split in memory as records."""
 
@@ -61,7 +65,7 @@ def test_however_many_at_once_the_metrics_are_the_same(monkeypatch, count):
     targets = (inputs[:, 0] > 0).astype(np.int32)
     data = Dataset({"train": {"inputs": inputs, "targets": targets}}, classes=("a", "b"))
     learner = Supervised(MLP(features=(6,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     mesh = devices.make_mesh(count)
     sizes, measured = [], []
     # 2 x (5 x 6 + 6 x 2) operations each: all fit into the first budget, 96 into the second.
@@ -86,7 +90,7 @@ def test_stacks_of_batches_count_every_example_of_every_split_once(monkeypatch):
     sizes = {"train": 300, "validation": 70, "test": 33}
     data = Dataset({name: split(size) for name, size in sizes.items()}, classes=("a", "b"))
     learner = Supervised(MLP(features=(6,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
     evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
     for name, size in sizes.items():
@@ -96,7 +100,7 @@ def test_stacks_of_batches_count_every_example_of_every_split_once(monkeypatch):
         batches = -(-size // 32)
         assert heights == [(2, min(2, batches - first)) for first in range(0, batches, 2)]
         totals = evaluator.totals(state, name)
-        whole = learner.evaluate(state, dict(data.split(name)))
+        whole = jax.jit(learner.evaluate)(state, dict(data.split(name)))
         assert float(totals["loss"].count) == size
         for metric, expected in whole.items():
             assert totals[metric].value() == pytest.approx(expected.value(), rel=1e-5)
@@ -113,7 +117,7 @@ def test_a_smoke_run_evaluates_one_batch_of_each_split(monkeypatch, form):
     monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
     monkeypatch.setattr(evaluation, "STREAM_BATCH", 32)
     learner = Supervised(MLP(features=(2,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     mesh = devices.make_mesh(1)
     smoke, whole = (Training(epochs=1, smoke=smoke) for smoke in (True, False))
     for training, examples in ((smoke, 32), (whole, 300)):
@@ -123,7 +127,7 @@ def test_a_smoke_run_evaluates_one_batch_of_each_split(monkeypatch, form):
             assert count == min(examples, most)
     result = fit(learner, data, Training(epochs=1, batch_size=30, smoke=True))
     first = {name: array[:32] for name, array in split.items()}
-    expected = learner.evaluate(result.state, first)["loss"].value()
+    expected = jax.jit(learner.evaluate)(result.state, first)["loss"].value()
     assert result.summary["train"]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -141,7 +145,7 @@ def test_threads_that_measure_side_by_side_do_not_show(monkeypatch):
             return super().evaluate(state, batch)
 
     learner = Watched(MLP(features=(6,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     monkeypatch.setattr(evaluation, "CACHED_FLOPS", 1)
     measured = []
     # Of 32 batches.
@@ -151,7 +155,7 @@ def test_threads_that_measure_side_by_side_do_not_show(monkeypatch):
         measured.append(evaluator(state, "test"))
         assert evaluator._threads == min(count, 8)
     assert measured == [measured[0]] * 5
-    whole = learner.evaluate(state, dict(data.split("test")))
+    whole = jax.jit(learner.evaluate)(state, dict(data.split("test")))
     assert measured[0]["loss"] == pytest.approx(whole["loss"].value(), rel=1e-6)
     assert measured[0]["accuracy"] == whole["accuracy"].value()
     assert set(traced_by) == {threading.main_thread()}
@@ -163,7 +167,7 @@ def test_what_is_measured_again_and_again_stays_on_the_devices(monkeypatch, most
     split = {"inputs": draw.normal(size=(50, 2)), "targets": np.zeros(50, np.int32)}
     data = Dataset({"train": split, "test": split}, classes=("a", "b"))
     learner = Supervised(MLP(features=(3,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     read = []
     batches = Dataset.batches
     monkeypatch.setattr(
@@ -183,7 +187,7 @@ def test_splits_may_differ_in_the_type_of_their_targets():
     test = {"inputs": inputs, "targets": np.zeros(40, np.uint8)}
     data = Dataset({"train": train, "test": test}, classes=("a", "b"))
     learner = Supervised(MLP(features=(3,), outputs=2))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     evaluator = evaluation.Evaluator(learner, data, devices.make_mesh(1))
     assert evaluator(state, "test") == evaluator(state, "train")
 
@@ -197,7 +201,7 @@ def test_splits_of_unequal_shapes_each_have_a_program(tmp_path, monkeypatch):
     learner = Supervised(LanguageModel(recurrent=Recurrent(GRUCell(3))))
     data = text.load()
     learner = fit_to_data(learner, data, Training(epochs=1, batch_size=4))
-    state = learner.init(jax.random.key(0), data.example())
+    state = init(learner, data)
     mesh = devices.make_mesh(1)
     together = evaluation.Evaluator(learner, data, mesh)
     for split in ("train", "validation", "test"):

@@ -170,11 +170,11 @@ def test_early_stopping_and_refilled_lanes(
     experiment = with_training(digits, epochs=30, patience=2, monitor="validation loss")
     sweep = Sweep(
         experiment=experiment,
-        over={"optimizer.learning_rate": (0.003, 0.01, 0.03, 0.05), "seed": (0, 1)},
-        search=Search(members=3),
+        over={"optimizer.learning_rate": (0.003, 0.01, 0.03, 0.05)},
+        search=Search(members=2),
     )
     swept = sweep_to_end(sweep)
-    steps = {swept.directory.open_trial(n).read_summary()["steps"] for n in range(8)}
+    steps = {swept.directory.open_trial(n).read_summary()["steps"] for n in range(4)}
     assert len(steps) > 2, "all ended at once"
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
