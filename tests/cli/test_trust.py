@@ -1,28 +1,19 @@
 """Runs and sweeps that somebody else sent: their code runs only where the user trusts it."""
 
+import contextlib
 import json
 import shutil
 import sys
 
 import pytest
 
+from nnjax.cli.main import main
 from nnjax.errors import UserError
 from nnjax.runs import trust
 from nnjax.runs.run import Run
 from nnjax.sweeps.record.directory import SweepDirectory
 
 WOULD_RUN = "would run its config.py"
-
-BESIDE = """
-import dataclasses
-
-from nnjax.optimizers import SGD
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Mild(SGD):
-    pass
-"""
 
 SPY = """
 from pathlib import Path
@@ -31,19 +22,26 @@ Path("ran").touch()
 """Code that leaves a trace where it is run."""
 
 
-@pytest.fixture
-def own(config_file, nnjax, tmp_path):
+@pytest.fixture(scope="module")
+def trained(config_text, tmp_path_factory):
     """A short run of a config file of the user's own, with a module beside the file."""
-    beside = config_file.with_name("nnjax_beside.py")
-    beside.write_text("import dataclasses\nfrom nnjax.optimizers import SGD\n")
-    with beside.open("a") as file:
-        file.write(
-            "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Mild(SGD):\n    pass\n"
-        )
-    text = config_file.read_text().replace("optimizer=SGD(", "optimizer=Mild(")
-    config_file.write_text(f"from nnjax_beside import Mild\n{text}")
-    assert nnjax("train", config_file, "--run-dir", "run", "--smoke").status == 0
-    return tmp_path / "run"
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "nnjax_beside.py").write_text(
+        "import dataclasses\nfrom nnjax.optimizers import SGD\n"
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Mild(SGD):\n    pass\n"
+    )
+    text = config_text.replace("optimizer=SGD(", "optimizer=Mild(")
+    (folder / "my-net.py").write_text(f"from nnjax_beside import Mild\n{text}")
+    with contextlib.chdir(folder):
+        assert main(["train", "my-net.py", "--run-dir", "run", "--smoke", "--quiet"]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def own(trained, tmp_path, monkeypatch):
+    """A copy of that run."""
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 @pytest.fixture
@@ -99,7 +97,7 @@ def test_code_that_was_put_in_later(own, refused, file, tmp_path, monkeypatch):
         (tmp_path / "evil" / "nnjax_beside.py").write_text(SPY)
         evil = str(tmp_path / "evil" / "my-net.py")
         edit(own / file, lambda saved: saved.update(config_file=evil))
-    monkeypatch.delitem(sys.modules, "nnjax_file_my_net")
+    monkeypatch.delitem(sys.modules, "nnjax_file_my_net", raising=False)
     assert "would run its config.py" in refused("evaluate", own)
     assert not (tmp_path / "ran").exists()
     assert "antigravity" not in sys.modules
@@ -175,7 +173,8 @@ def test_sweeps(config_file, nnjax, refused, tmp_path, stranger):
 def test_a_sweep_that_names_a_storage(nnjax, refused, tmp_path, monkeypatch, stranger):
     """The storage of a stranger is a file, or a server, of the stranger's choice."""
     monkeypatch.chdir(tmp_path)
-    words = ("--over", "seed", "0..1", "--steps", 1, "--storage", "sqlite:///trials.db")
+    words = ("--over", "seed", "0..1", "--steps", 1, "--members", 2)
+    words = (*words, "--storage", "sqlite:///trials.db")
     assert nnjax("sweep", "circles", *words, "--sweep-dir", "out", "--quiet").status == 0
     assert nnjax("sweep-report", "out").status == 0
     edit(tmp_path / "out" / "sweep.json", lambda s: s["search"].update(storage="sqlite:///x.db"))
