@@ -55,7 +55,9 @@ def assert_saved(run):
     assert not (run.directory / "training.lock").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGUSR1, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_the_exit_status_tells_the_signal(run, number):
     process = subprocess.Popen(
         COMMAND, cwd=run.directory.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
