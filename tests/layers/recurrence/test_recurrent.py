@@ -211,7 +211,9 @@ def test_the_carry_continues_a_sequence(cell):
     [LSTMCell(FEATURES), GRUCell(FEATURES, bias="double"), SimpleCell(FEATURES, bias="none")],
     ids=repr,
 )
-@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+@pytest.mark.parametrize(
+    "direction", [pytest.param("forward", marks=pytest.mark.slow), "bidirectional"]
+)
 def test_ids_are_one_hot_vectors(cell, direction, words):
     # Twice the same word, one that is padding, one past the vocabulary.
     ids = jnp.asarray([[1, 1, 3, -1, 0, 6], [2, words, 6, 6, words - 1, -1], [0, 0, -3, 4, 1, 2]])

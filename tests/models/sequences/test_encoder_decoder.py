@@ -1,6 +1,7 @@
 """From one sequence to another, with and without attention."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -26,37 +27,47 @@ MODELS = {
 }
 
 
+def drawn(model):
+    """Variables of which none is zero. NumPy draws them: nothing is compiled for it."""
+    generator = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda w: jnp.asarray(0.5 * generator.normal(size=w.shape), w.dtype),
+        jax.eval_shape(model.init, jax.random.key(0), INPUTS),
+    )
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def trained(request):
     model = MODELS[request.param]
-    return model, jax.jit(model.init)(jax.random.key(0), INPUTS)
+    return model, drawn(model)
 
 
-def run(model, variables, inputs):
-    return jax.jit(lambda variables, inputs: model.apply(variables, inputs))(variables, inputs)
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("length", "method"))
+def apply(model, variables, *inputs, **options):
+    """What ``model.apply`` returns, computed by one program."""
+    return model.apply(variables, *inputs, **options)
 
 
 def test_one_word_at_a_time_is_teacher_forcing(trained):
     model, variables = trained
-    whole = run(model, variables, INPUTS)
+    whole = apply(model, variables, INPUTS)
     assert whole.shape == (2, 4, 6)
-    carry = model.apply(variables, INPUTS["source"], 4, method="start")
-    advance = jax.jit(lambda carry, ids: model.apply(variables, carry, ids, method="advance"))
+    carry = apply(model, variables, INPUTS["source"], length=4, method="start")
     for time in range(4):
-        carry, logits = advance(carry, INPUTS["target"][:, time])
+        carry, logits = apply(model, variables, carry, INPUTS["target"][:, time], method="advance")
         np.testing.assert_allclose(logits, whole[:, time], **TOLERANCE)
 
 
 def test_the_decoder_goes_on_from_the_state_of_the_encoder():
     model = MODELS["plain"]
-    variables = jax.jit(model.init)(jax.random.key(0), INPUTS)
+    variables = drawn(model)
     params = variables["params"]
     lengths = jnp.array([4, 2])
     source, target = (jax.nn.one_hot(INPUTS[name], n) for name, n in (("source", 5), ("target", 6)))
-    _, state = LSTM.apply({"params": params["encoding"]}, source, lengths)
-    outputs, _ = LSTM.apply({"params": params["decoding"]}, target, carry=state)
+    _, state = apply(LSTM, {"params": params["encoding"]}, source, lengths)
+    outputs, _ = apply(LSTM, {"params": params["decoding"]}, target, carry=state)
     expected = outputs @ params["output"]["kernel"].T + params["output"]["bias"]
-    np.testing.assert_allclose(run(model, variables, INPUTS), expected, **TOLERANCE)
+    np.testing.assert_allclose(apply(model, variables, INPUTS), expected, **TOLERANCE)
     assert "initial" not in params
 
 
@@ -66,7 +77,7 @@ def test_attention_weights_cover_the_source_and_nothing_else(trained):
         with pytest.raises(UserError, match="this model has no attention"):
             model.apply(variables, INPUTS, method="attention_weights")
         return
-    weights = model.apply(variables, INPUTS, method="attention_weights")
+    weights = apply(model, variables, INPUTS, method="attention_weights")
     assert weights.shape == (2, 4, 5)
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
     np.testing.assert_array_equal(jnp.where(INPUTS["source"][:, None] < 0, weights, 0), 0)
