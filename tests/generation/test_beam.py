@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax.errors import UserError
 from nnjax.generation import answer, beam_search
@@ -28,16 +29,14 @@ SOURCE = jnp.array([[1, 2, 3, -1], [4, 2, -1, -1], [3, 3, 3, 3]])
 )
 def trained(request):
     model = EncoderDecoder(CELLS, CELLS, request.param, WORDS, WORDS)
-    variables = jax.jit(model.init)(jax.random.key(1), {"source": SOURCE, "target": SOURCE})
-    noise = jax.random.key(3)
-    return model, jax.tree.map(lambda x: x + jax.random.normal(noise, x.shape), variables)
+    return model, drawn(model, {"source": SOURCE, "target": SOURCE}, scale=1.0)
 
 
 def log_probability(model, variables, source, words):
     """Of each row of ``words`` (count, length) after the start, given one source."""
     target = jnp.concatenate([jnp.full((len(words), 1), START), words[:, :-1]], axis=1)
     sources = jnp.tile(source, (len(words), 1))
-    logits = jax.jit(model.apply)(variables, {"source": sources, "target": target})
+    logits = apply(model, variables, {"source": sources, "target": target})
     scores = jnp.take_along_axis(jax.nn.log_softmax(logits), words[..., None], axis=2)[..., 0]
     return np.asarray(scores)
 
@@ -108,7 +107,7 @@ def test_a_source_does_not_depend_on_the_others(trained):
 
 def test_more_beams_than_sequences():
     model = EncoderDecoder(CELLS, CELLS, "none", WORDS, 2)
-    variables = jax.jit(model.init)(jax.random.key(1), {"source": SOURCE, "target": SOURCE[:, :2]})
+    variables = drawn(model, {"source": SOURCE, "target": SOURCE[:, :2]})
     ids, scores = beam_search(model, variables, SOURCE, 2, start=START, end=END, beams=9)
     # "", "0" and "0 0".
     assert np.all(scores[:, :3] > -100)

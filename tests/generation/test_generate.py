@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax.errors import UserError
 from nnjax.generation import Sampling, answer, generate
@@ -23,20 +24,16 @@ GREEDY = Sampling(temperature=0)
 
 def fitted(model, inputs=None):
     """Parameters large enough that words differ in likelihood."""
-    inputs = jnp.zeros((1, 3), jnp.int32) if inputs is None else inputs
-    variables = jax.jit(model.init)(jax.random.key(1), inputs)
-    return jax.tree.map(
-        lambda leaf: leaf + 0.5 * jax.random.normal(jax.random.key(2), leaf.shape), variables
-    )
+    inputs = np.zeros((1, 3), np.int32) if inputs is None else inputs
+    return drawn(model, inputs, scale=0.7)
 
 
 def greedy_by_reading_again(model, variables, prompt, length):
     """The slow way: the whole text is read for every word."""
-    read = jax.jit(model.apply)
     text = np.full((1, len(prompt) + length), -1)
     text[0, : len(prompt)] = prompt
     for place in range(len(prompt), text.shape[1]):
-        logits = read(variables, text)
+        logits = apply(model, variables, text)
         text[0, place] = jnp.argmax(logits if model.last_only else logits[:, place - 1])
     return text[0, len(prompt) :].tolist()
 
@@ -111,7 +108,7 @@ def test_an_empty_prompt_starts_with_no_word():
     model = MODELS["recurrent"]
     variables = fitted(model)
     written = generate(model, variables, [[]], 3, sampling=GREEDY)
-    logits = model.apply(variables, jnp.array([[-1]]))
+    logits = apply(model, variables, jnp.array([[-1]]))
     assert written[0, 0] == jnp.argmax(logits[0, 0])
 
 
@@ -122,8 +119,10 @@ def test_answers_to_a_source_are_those_of_teacher_forcing():
     written = answer(model, variables, source, 6, start=0, end=1, chunk=4)
     for row, ids in zip(written, source, strict=True):
         words = row[row >= 0]
-        target = jnp.array([[0, *words]])
-        logits = model.apply(variables, {"source": ids[None], "target": target})
+        # Padded to one length, for which one program is compiled.
+        target = np.full((1, 7), -1)
+        target[0, : len(words) + 1] = [0, *words]
+        logits = apply(model, variables, {"source": ids[None], "target": target})
         best = jnp.argmax(logits[0], axis=-1)
         np.testing.assert_array_equal(best[: len(words)], words)
         if len(words) < 6:
@@ -144,16 +143,16 @@ def test_captions():
 
 def test_a_population_writes_under_vmap():
     model = MODELS["transformer"]
-    init = jax.jit(jax.vmap(lambda key: model.init(key, jnp.zeros((1, 2), jnp.int32))))
-    many = init(jax.random.split(jax.random.key(0), 3))
+    one = fitted(model)
+    many = jax.tree.map(lambda leaf: jnp.stack([leaf, -leaf, 0.5 * leaf]), one)
 
     def first(variables):
         carry = model.apply(variables, 2, 4, method="start")
         return model.apply(variables, carry, jnp.array([1, 2]), method="advance")[1]
 
-    together = jax.jit(jax.vmap(first))(many)
+    together, first = jax.jit(jax.vmap(first))(many), jax.jit(first)
     for index in range(3):
-        alone = jax.jit(first)(jax.tree.map(lambda leaf, index=index: leaf[index], many))
+        alone = first(jax.tree.map(lambda leaf, index=index: leaf[index], many))
         np.testing.assert_allclose(together[index], alone, rtol=1e-5, atol=1e-6)
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import drawn
 
 from nnjax.errors import UserError
 from nnjax.interchange import from_keras, from_torch, to_keras, to_torch
@@ -14,15 +15,6 @@ from nnjax.models import MLP, LanguageModel
 X = jnp.ones((2, 3, 4))
 
 
-def drawn(recurrent):
-    """Parameters of which none is zero. NumPy draws them: nothing is compiled for it."""
-    generator = np.random.default_rng(1)
-    return jax.tree.map(
-        lambda w: jnp.asarray(generator.normal(size=w.shape), jnp.float32),
-        jax.eval_shape(recurrent.init, jax.random.key(0), X)["params"],
-    )
-
-
 def assert_same(ours, theirs):
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
@@ -31,7 +23,7 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("cell", [SimpleCell, LSTMCell, GRUCell])
 def test_torch_gives_back_what_it_got(cell, bias):
     recurrent = Recurrent(cell(features=5, bias=bias), layers=2, direction="bidirectional")
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     assert_same(params, from_torch(recurrent, to_torch(recurrent, params)))
 
 
@@ -49,14 +41,14 @@ def test_torch_gives_back_what_it_got(cell, bias):
 @pytest.mark.parametrize("direction", ["backward", "bidirectional"])
 def test_keras_gives_back_what_it_got(cell, direction):
     recurrent = Recurrent(cell, layers=2, direction=direction)
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     assert_same(params, from_keras(recurrent, to_keras(recurrent, params)))
 
 
 def test_two_biases_become_one_where_that_is_the_same():
     double = Recurrent(LSTMCell(5, bias="double"))
     single = Recurrent(LSTMCell(5))
-    params = drawn(double)
+    params = drawn(double, X)["params"]
     folded = from_torch(single, to_torch(double, params))
     expected, _ = double.apply({"params": params}, X)
     y, _ = single.apply({"params": folded}, X)
@@ -65,21 +57,21 @@ def test_two_biases_become_one_where_that_is_the_same():
 
 def test_two_biases_stay_two_where_it_is_not():
     double = Recurrent(GRUCell(5, bias="double"))
-    state = to_torch(double, drawn(double))
+    state = to_torch(double, drawn(double, X)["params"])
     with pytest.raises(UserError, match="set its bias to 'double'"):
         from_torch(Recurrent(GRUCell(5)), state)
 
 
 def test_biases_are_not_lost():
     recurrent = Recurrent(LSTMCell(5))
-    state = to_torch(recurrent, drawn(recurrent))
+    state = to_torch(recurrent, drawn(recurrent, X)["params"])
     with pytest.raises(UserError, match="the cell has none"):
         from_torch(Recurrent(LSTMCell(5, bias="none")), state)
 
 
 def test_weights_that_do_not_fit_are_refused():
     recurrent = Recurrent(LSTMCell(5))
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     state = to_torch(recurrent, params)
     with pytest.raises(UserError, match=r"'weight_ih_l0' has the shape \(20, 4\)"):
         from_torch(Recurrent(LSTMCell(6)), state)
@@ -109,23 +101,23 @@ def test_weights_of_other_layers_are_not_dropped():
     both = Recurrent(LSTMCell(5), direction="bidirectional")
     for more, name in ((two, "weight_ih_l1"), (both, "weight_ih_l0_reverse")):
         with pytest.raises(UserError, match=rf"weights of other layers, .*{name}"):
-            from_torch(one, to_torch(more, drawn(more)))
+            from_torch(one, to_torch(more, drawn(more, X)["params"]))
         for give in (to_torch, to_keras):
             with pytest.raises(UserError, match=r"weights of other layers, (forward2|backward1):"):
-                give(one, drawn(more))
+                give(one, drawn(more, X)["params"])
 
 
 def test_layers_that_normalise_are_not_those_of_others():
     normed = Recurrent(LSTMCell(5), layer_norm=True)
     plain = Recurrent(LSTMCell(5))
-    params = drawn(normed)
+    params = drawn(normed, X)["params"]
     for give in (to_torch, to_keras):
         with pytest.raises(UserError, match="no layer normalisation: set layer_norm to False"):
             give(normed, params)
     with pytest.raises(UserError, match="no layer normalisation"):
-        from_torch(normed, to_torch(plain, drawn(plain)))
+        from_torch(normed, to_torch(plain, drawn(plain, X)["params"]))
     with pytest.raises(UserError, match="no layer normalisation"):
-        from_keras(normed, to_keras(plain, drawn(plain)))
+        from_keras(normed, to_keras(plain, drawn(plain, X)["params"]))
 
 
 def test_what_is_no_recurrent_module_is_refused():
@@ -141,7 +133,7 @@ def test_what_is_no_recurrent_module_is_refused():
 
 def test_weights_in_another_container_are_refused():
     recurrent = Recurrent(LSTMCell(5))
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     state = to_torch(recurrent, params)
     with pytest.raises(UserError, match=r"takes layer.state_dict\(\), not list"):
         from_torch(recurrent, list(state.values()))
@@ -161,7 +153,7 @@ def test_weights_in_another_container_are_refused():
 
 def test_parameters_of_another_module_are_refused():
     recurrent = Recurrent(LSTMCell(5))
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     for give in (to_torch, to_keras):
         with pytest.raises(UserError, match=r"'forward1/kernel' has the shape \(4, 20\)"):
             give(Recurrent(LSTMCell(6)), params)
@@ -171,7 +163,7 @@ def test_parameters_of_another_module_are_refused():
 
 def test_a_layer_that_does_not_read_the_one_before_is_refused():
     both = Recurrent(LSTMCell(5), layers=2, direction="bidirectional")
-    params = drawn(both)
+    params = drawn(both, X)["params"]
     state, layers = to_torch(both, params), to_keras(both, params)
     state["weight_ih_l1"] = state["weight_ih_l1"][:, :5]
     with pytest.raises(UserError, match=r"'weight_ih_l1' has the shape \(20, 5\) .* \(20, 10\)"):
@@ -183,13 +175,13 @@ def test_a_layer_that_does_not_read_the_one_before_is_refused():
 def test_a_keras_gru_that_resets_before_the_product_asks_for_that_cell():
     before = Recurrent(GRUCell(5, reset="before"))
     with pytest.raises(UserError, match=r"set the cell's reset to 'after' if .* else 'before'"):
-        from_keras(Recurrent(GRUCell(5)), to_keras(before, drawn(before)))
+        from_keras(Recurrent(GRUCell(5)), to_keras(before, drawn(before, X)["params"]))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16])
 def test_half_precision_becomes_float32(dtype):
     recurrent = Recurrent(LSTMCell(5))
-    halves = jax.tree.map(lambda x: np.asarray(x.astype(dtype)), drawn(recurrent))
+    halves = jax.tree.map(lambda x: np.asarray(x.astype(dtype)), drawn(recurrent, X)["params"])
     wide = jax.tree.map(lambda x: x.astype(np.float32), halves)
     state, layers = to_torch(recurrent, halves), to_keras(recurrent, halves)
     assert all(array.dtype == np.float32 for array in [*state.values(), *layers[0]])
@@ -202,7 +194,7 @@ def test_half_precision_becomes_float32(dtype):
 @pytest.mark.parametrize("dtype", [jnp.float8_e4m3fn, np.int8, np.complex64])
 def test_weights_that_are_no_floats_are_refused(dtype):
     recurrent = Recurrent(LSTMCell(5))
-    params = drawn(recurrent)
+    params = drawn(recurrent, X)["params"]
     state, (layer,) = to_torch(recurrent, params), to_keras(recurrent, params)
     state["weight_hh_l0"] = state["weight_hh_l0"].astype(dtype)
     with pytest.raises(UserError, match=r"'weight_hh_l0' is .*: give it as float32"):
@@ -218,6 +210,6 @@ def test_tensors_that_numpy_cannot_read_are_refused():
             raise TypeError("Got unsupported ScalarType BFloat16")
 
     recurrent = Recurrent(LSTMCell(5))
-    state = to_torch(recurrent, drawn(recurrent)) | {"bias_ih_l0": Tensor()}
+    state = to_torch(recurrent, drawn(recurrent, X)["params"]) | {"bias_ih_l0": Tensor()}
     with pytest.raises(UserError, match=r"'bias_ih_l0' cannot be read .*BFloat16\).*float\(\)"):
         from_torch(recurrent, state)

@@ -29,6 +29,10 @@ CLASSES = {"inputs": X, "targets": LABELS}
 CURVE_FIT = FullBatch(MLP(features=(4,), outputs=1), loss="mean_squared_error", metrics=())
 
 
+def init(learner, batch):
+    return jax.jit(learner.init)(jax.random.key(0), batch)
+
+
 def run(learner, batch, steps):
     @jax.jit
     def program(state):
@@ -38,7 +42,7 @@ def run(learner, batch, steps):
 
         return jax.lax.scan(body, state, length=steps)
 
-    return program(learner.init(jax.random.key(0), batch))
+    return program(init(learner, batch))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +94,9 @@ def test_half_the_squared_residuals_are_the_loss(loss, reduction):
     )
     batch = {"inputs": X, "targets": np.stack([X[:, 0], X[:, 1]], 1)}
     batch["mask"] = (np.arange(60) % 4 > 0).astype(np.float32)
-    state = learner.init(jax.random.key(0), batch)
-    residuals = learner._residuals(state, batch)
-    values = learner.evaluate(state, batch)["loss"]
+    state = init(learner, batch)
+    residuals = jax.jit(learner._residuals)(state, batch)
+    values = jax.jit(learner.evaluate)(state, batch)["loss"]
     expected = values.total / (values.count if reduction == "mean" else 1)
     expected += 0.15 * sum_of_squared_weights(state.params)
     assert float(0.5 * jnp.sum(jnp.square(residuals))) == pytest.approx(float(expected), rel=1e-5)
@@ -110,9 +114,9 @@ def test_half_the_squared_residuals_of_sequences_are_the_loss(reduction):
         "targets": np.array([[0, 1, 2, 0, 1], [1, 0, 2, -1, -1], [2, 2, 1, 0, -1]], np.int32),
         "mask": np.array([1, 1, 0], np.float32),
     }
-    state = learner.init(jax.random.key(0), batch)
-    expected = learner._loss(state, batch)
-    residuals = learner._residuals(state, batch)
+    state = init(learner, batch)
+    expected = jax.jit(learner._loss)(state, batch)
+    residuals = jax.jit(learner._residuals)(state, batch)
     assert float(0.5 * jnp.sum(jnp.square(residuals))) == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -126,9 +130,9 @@ def test_levenberg_marquardt_is_refused_for_other_losses(loss):
 
 def test_it_measures_before_the_iteration_and_needs_no_mapped_axis():
     learner = dataclasses.replace(CURVE_FIT, solver=LBFGS())
-    state = jax.jit(learner.init)(jax.random.key(0), CURVE)
+    state = init(learner, CURVE)
     _, measured = jax.jit(learner.step)(state, CURVE)
-    expected = learner.evaluate(state, CURVE)
+    expected = jax.jit(learner.evaluate)(state, CURVE)
     assert measured["loss"].value() == pytest.approx(expected["loss"].value(), rel=1e-6)
     with pytest.raises(UserError, match="cannot run under the mapped axis 'data'"):
         learner.step(state, CURVE, "data")
@@ -157,7 +161,7 @@ def test_fit_trains_it_on_the_whole_split(devices):
     # The same start: `fit` takes the number of outputs from the data.
     learner = dataclasses.replace(CLASSIFIER, model=MLP(features=(3,), outputs=2))
     state, _ = run(learner, CLASSES, 40)
-    measured = learner.evaluate(state, CLASSES)
+    measured = jax.jit(learner.evaluate)(state, CLASSES)
     assert result.summary["train"]["accuracy"] > 0.8
     assert result.summary["train"]["loss"] == pytest.approx(measured["loss"].value(), rel=1e-3)
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
@@ -56,11 +57,7 @@ SLOW = ("last word", "classifier by max", "translator", "captioner")
 )
 def case(request):
     model, inputs = CASES[request.param]
-    return model, inputs, jax.jit(model.init)(jax.random.key(1), inputs)
-
-
-def run(model, variables, inputs):
-    return jax.jit(lambda variables, inputs: model.apply(variables, inputs))(variables, inputs)
+    return model, inputs, drawn(model, inputs)
 
 
 def longer(inputs):
@@ -108,48 +105,48 @@ def test_padding_changes_neither_outputs_nor_gradients(case):
 
 def test_bfloat16(case):
     model, inputs, variables = case
-    half = run(model, *cast_floats((variables, inputs), "bfloat16"))
+    half = apply(model, *cast_floats((variables, inputs), "bfloat16"))
     assert half.dtype == jnp.bfloat16
     # Eight bits of significand through several layers.
-    whole = run(model, variables, inputs)
+    whole = apply(model, variables, inputs)
     np.testing.assert_allclose(real(half, inputs), real(whole, inputs), atol=0.05)
 
 
 def test_a_population_with_a_dropout_rate_each(case):
     model, inputs, _ = case
-    keys = jax.random.split(jax.random.key(3), 2)
-    many = jax.jit(jax.vmap(lambda key: model.init(key, inputs)))(keys)
+    variables = [drawn(model, inputs, seed=seed) for seed in (2, 3)]
+    many = jax.tree.map(lambda *leaves: jnp.stack(leaves), *variables)
 
     def outputs(variables, rate):
         member = dataclasses.replace(model, dropout=rate)
         return member.apply(variables, inputs, train=True, rngs={"dropout": jax.random.key(0)})
 
     together = jax.jit(jax.vmap(outputs))(many, jnp.array([0.0, 0.5]))
-    variables = [jax.tree.map(lambda leaf, i=i: leaf[i], many) for i in range(2)]
-    np.testing.assert_allclose(together[0], run(model, variables[0], inputs), rtol=1e-4, atol=1e-5)
+    without = apply(model, variables[0], inputs)
+    np.testing.assert_allclose(together[0], without, rtol=1e-4, atol=1e-5)
     alone = jax.jit(outputs)(variables[1], 0.5)
     np.testing.assert_allclose(together[1], alone, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(together[1], run(model, variables[1], inputs), atol=1e-3)
+    assert not np.allclose(together[1], apply(model, variables[1], inputs), atol=1e-3)
 
 
 def test_images_are_read_by_rows_or_pixels():
     rows = SequenceClassifier(CELLS, outputs=3)
-    variables = jax.jit(rows.init)(jax.random.key(0), IMAGES)
+    variables = drawn(rows, IMAGES)
     assert variables["params"]["recurrence"]["forward1"]["kernel"].shape[0] == 8
-    with_channel = run(rows, variables, IMAGES[..., None])
-    np.testing.assert_array_equal(with_channel, run(rows, variables, IMAGES))
+    with_channel = apply(rows, variables, IMAGES[..., None])
+    np.testing.assert_array_equal(with_channel, apply(rows, variables, IMAGES))
     pixels = dataclasses.replace(rows, steps="pixels")
-    variables = jax.jit(pixels.init)(jax.random.key(0), IMAGES)
+    variables = drawn(pixels, IMAGES)
     assert variables["params"]["recurrence"]["forward1"]["kernel"].shape[0] == 1
-    as_sequence = run(rows, variables, IMAGES.reshape(3, 64, 1))
-    np.testing.assert_allclose(run(pixels, variables, IMAGES), as_sequence, rtol=1e-5)
+    as_sequence = apply(rows, variables, IMAGES.reshape(3, 64, 1))
+    np.testing.assert_allclose(apply(pixels, variables, IMAGES), as_sequence, rtol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_a_sequence_may_be_empty(pooling):
     model = SequenceClassifier(BOTH, 5, outputs=3, pooling=pooling)
-    variables = jax.jit(model.init)(jax.random.key(0), IDS)
-    logits = run(model, variables, IDS.at[1].set(-1))
+    variables = drawn(model, IDS)
+    logits = apply(model, variables, IDS.at[1].set(-1))
     np.testing.assert_allclose(logits[1], variables["params"]["output"]["bias"], atol=1e-7)
 
 
@@ -168,8 +165,8 @@ def test_what_is_no_sequence_is_refused(inputs, message):
 
 def test_captions_one_word_at_a_time():
     model, inputs = CASES["captioner"]
-    variables = jax.jit(model.init)(jax.random.key(1), inputs)
-    whole = run(model, variables, inputs)
+    variables = drawn(model, inputs)
+    whole = apply(model, variables, inputs)
     carry = jax.jit(lambda source: model.apply(variables, source, 3, method="start"))(
         inputs["source"]
     )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
@@ -52,21 +53,6 @@ by_hand = pytest.mark.parametrize(
 )
 
 
-def drawn(recurrent, x=X):
-    """Variables of which none is zero. NumPy draws them: nothing is compiled for it."""
-    generator = np.random.default_rng(1)
-    return jax.tree.map(
-        lambda w: jnp.asarray(0.5 * generator.normal(size=w.shape), jnp.float32),
-        jax.eval_shape(recurrent.init, jax.random.key(0), x),
-    )
-
-
-@functools.partial(jax.jit, static_argnums=0, static_argnames="train")
-def apply(module, variables, x, *arguments, train=False, **options):
-    """What ``module.apply`` returns, computed by one program."""
-    return module.apply(variables, x, *arguments, train=train, **options)
-
-
 def assert_close(ours, expected, atol=2e-6):
     def close(one, other):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=atol)
@@ -83,7 +69,7 @@ def objective(recurrent, variables, x, lengths=None, carry=None, **options):
 @every_cell
 def test_a_layer_is_the_cell_step_by_step(cell):
     recurrent = Recurrent(cell)
-    variables = drawn(recurrent)
+    variables = drawn(recurrent, X)
     y, (final,) = apply(recurrent, variables, X)
     alone = {"params": variables["params"]["forward1"]}
     carry, step = cell.init_carry(BATCH), jax.jit(cell.apply)
@@ -96,7 +82,7 @@ def test_a_layer_is_the_cell_step_by_step(cell):
 @every_cell
 def test_backward_is_forward_on_the_reversed_sequence(cell):
     backward = Recurrent(cell, direction="backward")
-    variables = drawn(backward)
+    variables = drawn(backward, X)
     y, carry = apply(backward, variables, X)
     forward = {"params": {"forward1": variables["params"]["backward1"]}}
     expected, final = apply(Recurrent(cell), forward, X[:, ::-1])
@@ -112,7 +98,7 @@ def test_the_gradient_written_by_hand_is_jaxs(cell, lengths):
         recurrent, unrolled = Recurrent(cell, **options), Recurrent(cell, unroll=4, **options)
         # With remat the loop is left to JAX, gradient and all.
         plain = Recurrent(cell, remat=True, **options)
-        variables = jax.tree.map(lambda w: w.astype(jnp.float64), drawn(recurrent))
+        variables = jax.tree.map(lambda w: w.astype(jnp.float64), drawn(recurrent, X))
         x = X.astype(jnp.float64)
         lengths = None if lengths is None else jnp.asarray(lengths)
         carry = jax.tree.map(lambda zeros: zeros + 0.3, recurrent.init_carry(BATCH, x.dtype))
@@ -137,7 +123,7 @@ def test_the_gradient_written_by_hand_is_that_of_differences(cell):
     with jax.enable_x64(True):
         recurrent = Recurrent(cell)
         x = X.astype(jnp.float64)
-        variables = jax.tree.map(lambda w: w.astype(jnp.float64), drawn(recurrent))
+        variables = jax.tree.map(lambda w: w.astype(jnp.float64), drawn(recurrent, X))
         check_grads(lambda v, x: objective(recurrent, v, x), (variables, x), order=1, modes=["rev"])
 
 
@@ -146,7 +132,7 @@ def padding_program(cell):
     """Variables, and the compiled value and gradients of sequences with lengths."""
     recurrent = Recurrent(cell, direction="bidirectional", layer_norm=True)
     program = jax.value_and_grad(lambda v, x, n: objective(recurrent, v, x, n), (0, 1))
-    return drawn(recurrent), jax.jit(program)
+    return drawn(recurrent, X), jax.jit(program)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +159,7 @@ def test_padding_changes_neither_result_nor_gradient(cell, lengths):
 )
 def test_lengths_are_each_sequence_alone(cell, direction, return_sequences):
     recurrent = Recurrent(cell, layers=2, direction=direction, return_sequences=return_sequences)
-    variables = drawn(recurrent)
+    variables = drawn(recurrent, X)
     lengths = (4, 0, 6)
     start = jax.tree.map(lambda zeros: zeros + 0.3, recurrent.init_carry(BATCH))
     y, carry = apply(recurrent, variables, X, jnp.asarray(lengths), start)
@@ -197,7 +183,7 @@ def test_lengths_are_each_sequence_alone(cell, direction, return_sequences):
 @pytest.mark.parametrize("cell", [LSTMCell(FEATURES), GRUCell(FEATURES, reset="before")])
 def test_the_carry_continues_a_sequence(cell):
     recurrent = Recurrent(cell, layers=2)
-    variables = drawn(recurrent)
+    variables = drawn(recurrent, X)
     expected, final = apply(recurrent, variables, X)
     first, carry = apply(recurrent, variables, X[:, :2])
     second, carry = apply(recurrent, variables, X[:, 2:], carry=carry)
@@ -243,7 +229,7 @@ def test_ids_are_one_hot_vectors(cell, direction, words):
 def test_directions_are_merged(merge, function, return_sequences):
     options = {"cell": LSTMCell(FEATURES), "return_sequences": return_sequences}
     both = Recurrent(direction="bidirectional", merge=merge, **options)
-    variables = drawn(both)
+    variables = drawn(both, X)
     ways = [Recurrent(direction=way, **options) for way in ("forward", "backward")]
     expected = function(*(apply(way, variables, X)[0] for way in ways))
     assert_close(apply(both, variables, X)[0], expected)
@@ -280,11 +266,11 @@ def test_recurrent_dropout_drops_the_same_units_at_all_steps():
 def test_dropout_acts_between_layers_only():
     rngs = {"dropout": jax.random.key(0)}
     one = Recurrent(LSTMCell(FEATURES), dropout=0.5)
-    variables = drawn(one)
+    variables = drawn(one, X)
     y = apply(one, variables, X)[0]
     np.testing.assert_array_equal(apply(one, variables, X, train=True, rngs=rngs)[0], y)
     two = Recurrent(LSTMCell(FEATURES), layers=2, dropout=0.5)
-    variables = drawn(two)
+    variables = drawn(two, X)
     y = apply(two, variables, X)[0]
     assert not np.allclose(apply(two, variables, X, train=True, rngs=rngs)[0], y)
 
@@ -293,7 +279,7 @@ def test_dropout_acts_between_layers_only():
 def test_members_of_a_population_are_the_members_alone(cell):
     rates = jnp.asarray([0.0, 0.4])
     shape = Recurrent(cell, layers=2)
-    members = [drawn(shape), jax.tree.map(lambda w: 0.7 * w, drawn(shape))]
+    members = [drawn(shape, X), jax.tree.map(lambda w: 0.7 * w, drawn(shape, X))]
     lengths = jnp.asarray([6, 0, 2])
 
     def run(variables, rate):
@@ -313,7 +299,7 @@ def test_members_of_a_population_are_the_members_alone(cell):
 @every_cell
 def test_bfloat16_stays_bfloat16_and_near(cell):
     recurrent = Recurrent(cell, layers=2, layer_norm=True)
-    variables = drawn(recurrent)
+    variables = drawn(recurrent, X)
     expected, _ = apply(recurrent, variables, X)
 
     def cast(tree):
@@ -342,7 +328,7 @@ def test_with_ids_the_dtype_is_that_of_the_parameters():
 def test_gradients_of_kernels_are_products_after_the_loop(cell, after):
     recurrent = Recurrent(cell)
     gradient = jax.grad(lambda variables: objective(recurrent, variables, X))
-    program = jax.make_jaxpr(gradient)(drawn(recurrent)).jaxpr
+    program = jax.make_jaxpr(gradient)(drawn(recurrent, X)).jaxpr
     loops = [e for e in program.eqns if e.primitive.name == "scan"]
     assert [str(loop).count("dot_general[") for loop in loops] == [2, 1]
     # One for each kernel and for the input; of a GRU, each in two blocks.
@@ -357,7 +343,7 @@ def test_inputs_of_the_wrong_kind_are_refused():
     with pytest.raises(UserError, match=r"with a vocabulary \(9\) the inputs are integer ids"):
         Recurrent(LSTMCell(FEATURES), vocabulary=9).init(jax.random.key(0), X)
     recurrent = Recurrent(LSTMCell(FEATURES))
-    variables = drawn(recurrent)
+    variables = drawn(recurrent, X)
     with pytest.raises(UserError, match=r"lengths are \(2,\) for a batch of 3"):
         recurrent.apply(variables, X, jnp.asarray([1, 2]))
     with pytest.raises(UserError, match="2 states for 1 layers and directions"):

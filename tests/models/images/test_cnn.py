@@ -1,13 +1,13 @@
 """The convolutional network: published parameter counts, geometry, platforms."""
 
 import dataclasses
-import functools
 from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply
 
 from nnjax.activations import Activation
 from nnjax.errors import UserError
@@ -29,12 +29,6 @@ PUBLISHED = {
         129_130,
     ),
 }
-
-
-@functools.partial(jax.jit, static_argnums=0, static_argnames="train")
-def apply(model, variables, x, **options):
-    """What ``model.apply`` returns, computed by one program."""
-    return model.apply(variables, x, **options)
 
 
 def images(*shape):

@@ -1,12 +1,12 @@
 """From one sequence to another, with and without attention."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
@@ -27,25 +27,10 @@ MODELS = {
 }
 
 
-def drawn(model):
-    """Variables of which none is zero. NumPy draws them: nothing is compiled for it."""
-    generator = np.random.default_rng(0)
-    return jax.tree.map(
-        lambda w: jnp.asarray(0.5 * generator.normal(size=w.shape), w.dtype),
-        jax.eval_shape(model.init, jax.random.key(0), INPUTS),
-    )
-
-
 @pytest.fixture(scope="module", params=MODELS)
 def trained(request):
     model = MODELS[request.param]
-    return model, drawn(model)
-
-
-@functools.partial(jax.jit, static_argnums=0, static_argnames=("length", "method"))
-def apply(model, variables, *inputs, **options):
-    """What ``model.apply`` returns, computed by one program."""
-    return model.apply(variables, *inputs, **options)
+    return model, drawn(model, INPUTS)
 
 
 def test_one_word_at_a_time_is_teacher_forcing(trained):
@@ -60,7 +45,7 @@ def test_one_word_at_a_time_is_teacher_forcing(trained):
 
 def test_the_decoder_goes_on_from_the_state_of_the_encoder():
     model = MODELS["plain"]
-    variables = drawn(model)
+    variables = drawn(model, INPUTS)
     params = variables["params"]
     lengths = jnp.array([4, 2])
     source, target = (jax.nn.one_hot(INPUTS[name], n) for name, n in (("source", 5), ("target", 6)))

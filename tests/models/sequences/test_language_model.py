@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import LSTMCell
@@ -22,16 +23,12 @@ TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 
 @pytest.fixture(scope="module")
 def variables():
-    return jax.jit(MODEL.init)(jax.random.key(1), TOKENS)
-
-
-def run(model, variables, inputs):
-    return jax.jit(lambda variables, inputs: model.apply(variables, inputs))(variables, inputs)
+    return drawn(MODEL, TOKENS)
 
 
 def run_on(variables, inputs):
     """Outputs, and the variables with the state after."""
-    outputs, updated = jax.jit(lambda v, i: MODEL.apply(v, i, mutable=["carry"]))(variables, inputs)
+    outputs, updated = apply(MODEL, variables, inputs, mutable=("carry",))
     return outputs, {**variables, **updated}
 
 
@@ -40,29 +37,29 @@ def test_a_one_hot_vector_is_an_index_into_the_kernel(variables):
     outputs, _ = CELLS.apply(layers, jax.nn.one_hot(TOKENS, 7))
     last = variables["params"]["output"]
     expected = outputs @ last["kernel"].T + last["bias"]
-    np.testing.assert_allclose(run(MODEL, variables, TOKENS), expected, **TOLERANCE)
+    np.testing.assert_allclose(apply(MODEL, variables, TOKENS), expected, **TOLERANCE)
 
 
 def test_the_last_word_alone(variables):
     model = dataclasses.replace(MODEL, last_only=True)
     padded = TOKENS.at[0, 3:].set(-1)
-    whole = run(MODEL, variables, padded)
+    whole = apply(MODEL, variables, padded)
     expected = jnp.stack([whole[0, 2], whole[1, 7], whole[2, 7]])
-    np.testing.assert_allclose(run(model, variables, padded), expected, **TOLERANCE)
+    np.testing.assert_allclose(apply(model, variables, padded), expected, **TOLERANCE)
 
 
 def test_tied_weights_have_one_table():
     model = LanguageModel(CELLS, 7, embedding=6, tied=True)
-    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+    variables = drawn(model, TOKENS)
     assert set(variables["params"]) == {"embed", "recurrence"}
-    assert run(model, variables, TOKENS).shape == (3, 8, 7)
+    assert apply(model, variables, TOKENS).shape == (3, 8, 7)
 
 
 def test_a_state_carried_on_makes_two_halves_a_whole(variables):
     _, state = run_on(variables, {"tokens": TOKENS[::-1], "fresh": FRESH})
     first, state = run_on(state, {"tokens": TOKENS[:, :5], "fresh": FRESH})
     second, _ = run_on(state, {"tokens": TOKENS[:, 5:], "fresh": GOES_ON})
-    whole = run(MODEL, variables, TOKENS)
+    whole = apply(MODEL, variables, TOKENS)
     np.testing.assert_allclose(jnp.concatenate([first, second], 1), whole, **TOLERANCE)
 
 
@@ -70,7 +67,7 @@ def test_rows_that_are_fresh_start_with_the_zero_state(variables):
     _, state = run_on(variables, {"tokens": TOKENS, "fresh": FRESH})
     fresh = jnp.array([0, 1, 0])
     outputs, _ = run_on(state, {"tokens": TOKENS, "fresh": fresh})
-    alone = run(MODEL, variables, TOKENS)
+    alone = apply(MODEL, variables, TOKENS)
     np.testing.assert_allclose(outputs[1], alone[1], **TOLERANCE)
     assert not np.allclose(outputs[0], alone[0], atol=1e-3)
 
@@ -89,8 +86,8 @@ def test_the_first_state_is_zero_and_evaluation_leaves_the_state_alone(variables
     assert not any(jnp.any(leaf) for leaf in jax.tree.leaves(begun["carry"]))
     _, state = run_on(variables, inputs)
     # Not mutable: from the zero state, whatever the rows are.
-    expected = run(MODEL, variables, TOKENS)
-    np.testing.assert_allclose(run(MODEL, state, inputs), expected, **TOLERANCE)
+    expected = apply(MODEL, variables, TOKENS)
+    np.testing.assert_allclose(apply(MODEL, state, inputs), expected, **TOLERANCE)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -119,8 +116,8 @@ def test_what_looks_ahead_is_refused():
     with pytest.raises(UserError, match="would see the words it predicts"):
         LanguageModel(both, 7)
     model = LanguageModel(both, 7, last_only=True)
-    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
-    assert run(model, variables, TOKENS).shape == (3, 7)
+    variables = drawn(model, TOKENS)
+    assert apply(model, variables, TOKENS).shape == (3, 7)
     with pytest.raises(UserError, match="only a forward language model"):
         model.apply(variables, 3, 8, method="start")
 

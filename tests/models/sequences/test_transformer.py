@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import apply, drawn
 
 from nnjax import parameters
 from nnjax.errors import UserError
@@ -16,14 +17,7 @@ TOKENS = jax.random.randint(jax.random.key(0), (3, 9), 0, 7)
 
 
 def fitted(model):
-    variables = jax.jit(model.init)(jax.random.key(1), TOKENS)
-    return jax.tree.map(
-        lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(2), leaf.shape), variables
-    )
-
-
-def run(model, variables, inputs):
-    return jax.jit(lambda variables, inputs: model.apply(variables, inputs))(variables, inputs)
+    return drawn(model, TOKENS, scale=0.4)
 
 
 @pytest.mark.parametrize(
@@ -55,22 +49,21 @@ def test_gpt2_has_as_many_parameters_as_published():
 def test_cached_logits_are_those_of_the_whole(changes):
     model = dataclasses.replace(MODEL, **changes)
     variables = fitted(model)
-    whole = run(model, variables, TOKENS)
+    whole = apply(model, variables, TOKENS)
     carry = model.apply(variables, 3, 9, method="start")
-    advance = jax.jit(lambda carry, ids: model.apply(variables, carry, ids, method="advance"))
     for time in range(9):
-        carry, logits = advance(carry, TOKENS[:, time])
+        carry, logits = apply(model, variables, carry, TOKENS[:, time], method="advance")
         np.testing.assert_allclose(logits, whole[:, time], rtol=1e-4, atol=1e-5)
 
 
 def test_no_position_sees_a_later_one_nor_padding():
     variables = fitted(MODEL)
-    whole = run(MODEL, variables, TOKENS)
-    np.testing.assert_allclose(run(MODEL, variables, TOKENS[:, :4]), whole[:, :4], atol=1e-5)
+    whole = apply(MODEL, variables, TOKENS)
+    np.testing.assert_allclose(apply(MODEL, variables, TOKENS[:, :4]), whole[:, :4], atol=1e-5)
     padded = TOKENS.at[:, 4:].set(-1)
-    np.testing.assert_allclose(run(MODEL, variables, padded)[:, :4], whole[:, :4], atol=1e-5)
+    np.testing.assert_allclose(apply(MODEL, variables, padded)[:, :4], whole[:, :4], atol=1e-5)
     last = dataclasses.replace(MODEL, last_only=True)
-    np.testing.assert_allclose(run(last, variables, padded), whole[:, 3], atol=1e-5)
+    np.testing.assert_allclose(apply(last, variables, padded), whole[:, 3], atol=1e-5)
 
 
 def test_the_order_of_words_matters():
@@ -79,7 +72,7 @@ def test_the_order_of_words_matters():
         variables = fitted(model)
         one, other = (jnp.array([row]) for row in ([1, 2, 3], [2, 1, 3]))
         assert not np.allclose(
-            run(model, variables, one)[:, -1], run(model, variables, other)[:, -1], atol=1e-3
+            apply(model, variables, one)[:, -1], apply(model, variables, other)[:, -1], atol=1e-3
         )
 
 
