@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from marks import slow_among
 
 from benchmarks import machine, peers, table
 from benchmarks.coordinator import Comparison, Timing, Whole
@@ -13,11 +14,7 @@ NEEDS = {"torch": "torch", "torch_compiled": "torch", "keras": "keras"}
 
 # Their programs take long to compile, torch_compiled half a minute.
 SLOW = ("torch_compiled", "keras", "flax")
-PEERS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
-    for name in peers.MODULES
-    if name != "nnjax"
-]
+PEERS = slow_among([name for name in peers.MODULES if name != "nnjax"], SLOW)
 
 
 @pytest.fixture(scope="module")

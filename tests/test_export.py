@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax import export
 from nnjax.data import Addition, Dataset, Preprocess
@@ -108,10 +109,7 @@ SEQUENCES = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name == "encoder-decoder"))
-        for name in SEQUENCES
-    ],
+    ["language model", "attention", *slow("encoder-decoder", "captioner")],
 )
 def test_sequence_models_of_any_batch_size(name, tmp_path):
     load, model = SEQUENCES[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from marks import slow_among
 
 from nnjax import data
 from nnjax.cli import files
@@ -167,9 +168,7 @@ def check_whole(name: str, summary: dict) -> None:
     assert any(run.figures.rglob("*.png")), name
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CONFIGS]
-)
+@pytest.mark.parametrize("name", slow_among(CONFIGS, SLOW))
 def test_made_data(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = files.read_config(files.load(files.find_config(name))).data

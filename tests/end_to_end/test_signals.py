@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from marks import slow
 
 from nnjax.runs.run import Run
 
@@ -55,9 +56,7 @@ def assert_saved(run):
     assert not (run.directory / "training.lock").exists()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGUSR1, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGUSR1, *slow(signal.SIGHUP)])
 def test_the_exit_status_tells_the_signal(run, number):
     process = subprocess.Popen(
         COMMAND, cwd=run.directory.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from compiled import apply, drawn
+from marks import slow
 
 from nnjax.errors import UserError
 from nnjax.generation import answer, beam_search
@@ -22,9 +23,8 @@ SOURCE = jnp.array([[1, 2, 3, -1], [4, 2, -1, -1], [3, 3, 3, 3]])
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("none", marks=pytest.mark.slow),
-        pytest.param("dot", marks=pytest.mark.slow),
         "additive",
+        *slow("none", "dot"),
     ],
 )
 def trained(request):

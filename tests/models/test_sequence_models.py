@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from compiled import apply, drawn
+from marks import slow_among
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
@@ -53,7 +54,7 @@ SLOW = ("last word", "classifier by max", "translator", "captioner")
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES],
+    params=slow_among(CASES, SLOW),
 )
 def case(request):
     model, inputs = CASES[request.param]

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax.interchange import from_torch, to_torch
 from nnjax.layers.cells import GRUCell, LSTMCell, SimpleCell
@@ -60,8 +61,9 @@ def states_here(carry):
     return [jnp.stack(part) for part in zip(*parts, strict=True)]
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    ("layers", "bidirectional"), [(1, False), (2, True), *slow((1, True), (2, False))]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_states_and_gradients_are_torchs(kind, layers, bidirectional):
     network, recurrent, params = pair(kind, layers, bidirectional)

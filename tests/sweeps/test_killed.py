@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from marks import slow
 
 from nnjax.runs.run import Run
 from nnjax.sweeps import Search, Sweep
@@ -53,9 +54,7 @@ def records(swept):
     }
 
 
-@pytest.fixture(
-    params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["at once", "one by one"]
-)
+@pytest.fixture(params=[True, *slow(False)], ids=["at once", "one by one"])
 def one_way(request, monkeypatch):
     """Trials train in a population, or each as ``nnjax train`` does."""
     plan = Planner.program

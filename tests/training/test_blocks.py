@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax.data import Dataset, Vocabulary
 from nnjax.data.text.windows import Windowing
@@ -58,7 +59,7 @@ def test_batches_copied_ahead_are_those_gathered_on_the_device(data):
 
 
 @pytest.mark.parametrize("devices", [1, 4])
-@pytest.mark.parametrize("batch_size", [0, 5, 8, 10])
+@pytest.mark.parametrize("batch_size", [0, 8, *slow(5, 10)])
 def test_a_mask_of_the_data_holds_in_every_batch(devices, batch_size):
     """What it leaves out changes nothing, also where batches are padded."""
     split = {**numbers(50), "mask": np.arange(50) % 3 > 0}

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import rnn
+from marks import slow
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import GRUCell, LSTMCell
@@ -39,7 +40,7 @@ def reference(monkeypatch):
     monkeypatch.setattr(cudnn, "is_usable", lambda cell, dtype: True)
 
 
-@pytest.mark.parametrize("with_lengths", [False, True])
+@pytest.mark.parametrize("with_lengths", [True, *slow(False)])
 @pytest.mark.parametrize("case", CASES)
 def test_equals_our_loop(case, with_lengths):
     options = {"cell": LSTMCell(5), **CASES[case]}

@@ -10,6 +10,7 @@ from compiled import apply, drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
+from marks import slow
 
 from nnjax.errors import UserError
 from nnjax.layers.cells import (
@@ -40,14 +41,16 @@ CELLS = [
     FullyRecurrentCell(FEATURES, total_units=7),
 ]
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=repr)
+some_cells = pytest.mark.parametrize(
+    "cell", [CELLS[0], CELLS[2], CELLS[7], *slow(CELLS[1], *CELLS[3:7], *CELLS[8:])], ids=repr
+)
 by_hand = pytest.mark.parametrize(
     "cell",
     [
         LSTMCell(FEATURES, bias="double"),
-        pytest.param(CoupledLSTMCell(FEATURES, bias="double"), marks=pytest.mark.slow),
         GRUCell(FEATURES, bias="double"),
         CELLS[0],
-        pytest.param(CELLS[1], marks=pytest.mark.slow),
+        *slow(CELLS[1], CoupledLSTMCell(FEATURES, bias="double")),
     ],
     ids=repr,
 )
@@ -91,7 +94,7 @@ def test_backward_is_forward_on_the_reversed_sequence(cell):
 
 
 @by_hand
-@pytest.mark.parametrize("lengths", [pytest.param(None, marks=pytest.mark.slow), (6, 0, 2)])
+@pytest.mark.parametrize("lengths", [(6, 0, 2), *slow(None)])
 def test_the_gradient_written_by_hand_is_jaxs(cell, lengths):
     with jax.enable_x64(True):
         options = {"layers": 2, "direction": "bidirectional", "recurrent_dropout": 0.3}
@@ -153,7 +156,7 @@ def test_padding_changes_neither_result_nor_gradient(cell, lengths):
     assert not same_x_gradient[:, TIME:].any()
 
 
-@every_cell
+@some_cells
 @pytest.mark.parametrize(
     ("direction", "return_sequences"), [("forward", True), ("backward", True), ("backward", False)]
 )
@@ -197,9 +200,7 @@ def test_the_carry_continues_a_sequence(cell):
     [LSTMCell(FEATURES), GRUCell(FEATURES, bias="double"), SimpleCell(FEATURES, bias="none")],
     ids=repr,
 )
-@pytest.mark.parametrize(
-    "direction", [pytest.param("forward", marks=pytest.mark.slow), "bidirectional"]
-)
+@pytest.mark.parametrize("direction", ["bidirectional", *slow("forward")])
 def test_ids_are_one_hot_vectors(cell, direction, words):
     # Twice the same word, one that is padding, one past the vocabulary.
     ids = jnp.asarray([[1, 1, 3, -1, 0, 6], [2, words, 6, 6, words - 1, -1], [0, 0, -3, 4, 1, 2]])
@@ -296,7 +297,7 @@ def test_members_of_a_population_are_the_members_alone(cell):
         assert_close(jax.tree.map(lambda a, p=place: a[p], together), alone, atol=1e-5)
 
 
-@every_cell
+@some_cells
 def test_bfloat16_stays_bfloat16_and_near(cell):
     recurrent = Recurrent(cell, layers=2, layer_norm=True)
     variables = drawn(recurrent, X)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from compiled import apply
+from compiled import apply, drawn
 
 from nnjax.activations import Activation
 from nnjax.errors import UserError
@@ -48,7 +48,7 @@ def test_published_numbers_of_parameters(name):
 
 def test_grey_images_need_no_channel_axis():
     x = images(2, 12, 12)
-    variables = jax.jit(SMALL.init)(jax.random.key(1), x)
+    variables = drawn(SMALL, x)
     logits = apply(SMALL, variables, x)
     assert logits.shape == (2, 3)
     np.testing.assert_array_equal(logits, apply(SMALL, variables, x[..., None]))
@@ -87,7 +87,7 @@ def test_parameters_mean_the_same_on_every_platform(monkeypatch, changes):
 def test_an_image_does_not_see_the_others_of_its_batch(activation):
     model = dataclasses.replace(SMALL, activation=activation)
     x = images(3, 12, 12)
-    variables = jax.jit(model.init)(jax.random.key(1), x)
+    variables = drawn(model, x)
     together, alone = apply(model, variables, x)[:1], apply(model, variables, x[:1])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
@@ -96,7 +96,7 @@ def test_an_image_does_not_see_the_others_of_its_batch(activation):
 def test_pooling_before_the_activation_changes_nothing(monkeypatch, activation):
     model = dataclasses.replace(SMALL, activation=activation)
     x = images(3, 12, 12)
-    variables = jax.jit(model.init)(jax.random.key(1), x)
+    variables = drawn(model, x)
     before = jax.jit(model.apply)(variables, x)
     monkeypatch.setattr(cnn, "NON_DECREASING_ACTIVATIONS", ())
     np.testing.assert_allclose(jax.jit(model.apply)(variables, x), before, rtol=1e-5, atol=1e-6)
@@ -116,7 +116,7 @@ def test_skip_adds_the_input_of_a_block_whose_shape_it_keeps():
 def test_dropout_only_while_training():
     model = dataclasses.replace(SMALL, dropout=0.5, hidden_dropout=0.5)
     x = images(2, 12, 12)
-    variables = jax.jit(model.init)(jax.random.key(1), x)
+    variables = drawn(model, x)
 
     def draw(seed):
         return apply(model, variables, x, train=True, rngs={"dropout": jax.random.key(seed)})
@@ -127,7 +127,7 @@ def test_dropout_only_while_training():
 
 def test_bfloat16():
     x = images(2, 12, 12)
-    variables = jax.jit(SMALL.init)(jax.random.key(1), x)
+    variables = drawn(SMALL, x)
     half = apply(
         SMALL,
         jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), variables),

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax import fields
 from nnjax.cli.runs import open_run
@@ -51,8 +52,8 @@ def programs(swept):
 
 @pytest.mark.parametrize(
     "shared",
-    [pytest.param(False, marks=pytest.mark.slow), True],
-    ids=["own data order", "shared data order"],
+    [True, *slow(False)],
+    ids=["shared data order", "own data order"],
 )
 def test_every_number_at_once(digits, sweep_to_end, alone, assert_same_records, shared):
     optimizer = Adam(learning_rate=0.003, weight_decay=0.01, clip_norm=1.0, schedule=Cosine())
@@ -66,13 +67,13 @@ def test_every_number_at_once(digits, sweep_to_end, alone, assert_same_records, 
     sweep = Sweep(
         experiment=dataclasses.replace(digits, learner=learner),
         over=labels,
-        # Some combinations, so that every value occurs with every other in few trials.
-        allowed=lambda point: sum(labels[path].index(x) for path, x in point.items()) in (1, 4),
+        # Every number changed at once, and none.
+        allowed=lambda point: sum(labels[path].index(x) for path, x in point.items()) in (0, 4),
         search=Search(shared_data_order=shared),
     )
     swept = sweep_to_end(sweep)
     assert programs(swept) == {0}
-    assert swept.study.counts() == {"complete": 5}
+    assert swept.study.counts() == {"complete": 2}
     assert_members_equal_runs_alone(swept, alone, assert_same_records)
 
 

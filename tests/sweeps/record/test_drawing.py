@@ -7,6 +7,7 @@ import re
 
 import optuna
 import pytest
+from marks import slow
 from optuna.storages.journal import JournalFileBackend
 
 from nnjax.data import Circles
@@ -118,7 +119,7 @@ def killed_at_every_call(monkeypatch, tmp_path, kill, planner, sweep, owner, nam
         yield n, carry_through(sweep, path, planner)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", *slow("qmc", "cmaes")])
 def test_killed_at_any_write_of_the_journal_a_sweep_goes_on_as_if_undisturbed(
     sampler, tmp_path, monkeypatch, kill, planner
 ):

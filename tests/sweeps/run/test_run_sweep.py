@@ -6,16 +6,13 @@ from unittest.mock import Mock
 import numpy as np
 import optuna
 import pytest
+from marks import slow
 
 from nnjax import fields
 from nnjax.errors import UserError
 from nnjax.optimizers import SGD, Adam
 from nnjax.sweeps import Range, Search, Sweep
 from nnjax.sweeps.record.study import REASON, REFUSED, Study
-
-
-def slow(*values):
-    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def values(swept):
