@@ -109,7 +109,7 @@ SEQUENCES = {
 
 @pytest.mark.parametrize(
     "name",
-    ["language model", "attention", *slow("encoder-decoder", "captioner")],
+    ["attention", *slow("language model", "encoder-decoder", "captioner")],
 )
 def test_sequence_models_of_any_batch_size(name, tmp_path):
     load, model = SEQUENCES[name]

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
+from marks import slow
 
 from nnjax.data import Text
 from nnjax.data.dataset import Dataset
@@ -102,11 +103,13 @@ def test_shard_map(data, alone):
 @pytest.mark.parametrize(
     ("model", "targets"),
     [
-        (SequenceTagger(recurrent=Recurrent(GRUCell(4)), embedding=None), (8, 5)),
-        (SequenceTagger(recurrent=Recurrent(PeepholeLSTMCell(4)), embedding=None), (8, 5)),
         (SequenceClassifier(recurrent=Recurrent(LSTMCell(4), direction="bidirectional")), (8,)),
+        *slow(
+            (SequenceTagger(recurrent=Recurrent(GRUCell(4)), embedding=None), (8, 5)),
+            (SequenceTagger(recurrent=Recurrent(PeepholeLSTMCell(4)), embedding=None), (8, 5)),
+        ),
     ],
-    ids=["gru", "peepholes", "bidirectional"],
+    ids=["bidirectional", "gru", "peepholes"],
 )
 def test_shard_map_of_sequences(model, targets):
     generator = np.random.default_rng(3)
@@ -160,7 +163,7 @@ def dataset():
     return Dataset({"train": split}, classes=("a", "b", "c"))
 
 
-@pytest.mark.parametrize("batch_size", [12, 10, 0])
+@pytest.mark.parametrize("batch_size", [12, *slow(10, 0)])
 def test_fit_over_four_devices(batch_size):
     """Batches that four does not divide (10) and a ragged last one (50 = 4 * 12 + 2) included."""
     one = fit(LEARNER, dataset(), Training(steps=STEPS, batch_size=batch_size, devices=1))

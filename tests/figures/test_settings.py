@@ -10,6 +10,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax.figures import (
     compare_curves,
@@ -137,7 +138,8 @@ def test_a_notebook_shows_a_figure_without_pyplot():
 
 
 @pytest.mark.parametrize(
-    ("backend", "kept"), [("module://matplotlib_inline.backend_inline", INLINE), ("svg", True)]
+    ("backend", "kept"),
+    [("module://matplotlib_inline.backend_inline", INLINE), *slow(("svg", True))],
 )
 def test_the_backend_of_the_environment(backend, kept, tmp_path):
     """A notebook's backend, which this environment may lack; a backend stays the user's."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from marks import slow
 
 from nnjax import fields, metrics
 from nnjax.errors import UserError
@@ -231,7 +232,7 @@ def test_a_population_over_rate_dropout_and_penalty_is_one_program(batch):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("sizes", [(2, 2, 2, 2), (5, 2, 1)])
+@pytest.mark.parametrize("sizes", [(5, 2, 1), pytest.param((2, 2, 2, 2), marks=pytest.mark.slow)])
 def test_accumulated_batches_make_the_update_of_one_large_batch(batch, sizes, reduction):
     """However unequal the batches are; the penalty counts once."""
     whole = dataclasses.replace(
@@ -511,7 +512,7 @@ def lifted(how, learner):
     return jax.jit(jax.shard_map(mapped, mesh=mesh, **specs))
 
 
-@pytest.mark.parametrize("how", ["pmap", "shard_map"])
+@pytest.mark.parametrize("how", ["shard_map", *slow("pmap")])
 def test_accumulation_over_devices_counts_what_the_mask_leaves(batch, how):
     """One device has nothing that counts, in the first batch or in the second."""
     learner = dataclasses.replace(LEARNER, metrics=(), l2=0.1)

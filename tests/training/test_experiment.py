@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from marks import slow
 
 from nnjax.cli.options import parse
 from nnjax.data import Blobs, Dataset, RecordStream, Vocabulary
@@ -164,7 +165,7 @@ def test_functions_in_a_config_stay_unless_an_option_replaces_them():
     assert parse(experiment, [], "nnjax train x").experiment.learner.optimizer is optax.adam
 
 
-@pytest.mark.parametrize(("batch_size", "steps"), [(8, 2), (4, 3), (4, 7)])
+@pytest.mark.parametrize(("batch_size", "steps"), [(4, 7), *slow((8, 2), (4, 3))])
 def test_an_epoch_of_accumulated_batches_is_one_large_batch(batch_size, steps):
     """10 examples in batches of 8 and 2, or of 4, 4 and 2, make the update of all 10."""
     accumulating = dataclasses.replace(

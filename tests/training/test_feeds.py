@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slow
 
 from nnjax.data import Bucketed, Dataset, RecordStream
 from nnjax.distributed.devices import make_mesh
@@ -66,7 +67,7 @@ def test_the_kind_of_data_decides_on_the_feed():
     assert isinstance(make_feed(LEARNER, stream(), training(), mesh), StreamFeed)
 
 
-@pytest.mark.parametrize("devices", [1, 2, 4])
+@pytest.mark.parametrize("devices", [1, 4, *slow(2)])
 def test_a_stream_trains_as_the_same_examples_in_memory(devices):
     # Batches of 5 and a last one of 2: neither divides by the devices.
     expected = fit(LEARNER, memory(), training())
@@ -113,7 +114,7 @@ def test_the_position_is_that_after_the_last_batch_trained_on():
     assert feed.position() != after_one
 
 
-@pytest.mark.parametrize("steps", [4, 7])
+@pytest.mark.parametrize("steps", [7, *slow(4)])
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path, steps):
     whole = Run.create("whole", training(), directory=tmp_path / "whole")
     expected = fit(LEARNER, stream(), training(epochs=None, steps=12), run=whole)

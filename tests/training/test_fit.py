@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from marks import slow
 
 from nnjax.data import Blobs
 from nnjax.data.dataset import Dataset
@@ -133,7 +134,7 @@ def test_seeds():
 # The same bits -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_size", [15, 0])
+@pytest.mark.parametrize("batch_size", [15, *slow(0)])
 def test_the_length_of_a_stretch_changes_nothing(monkeypatch, batch_size):
     # The package's attribute of that name is the function.
     module = sys.modules["nnjax.training.fit"]
@@ -331,7 +332,7 @@ def test_a_batch_larger_than_the_data():
         train(epochs=1, batch_size=51)
 
 
-@pytest.mark.parametrize("monitor", ["none", "validation loss"])
+@pytest.mark.parametrize("monitor", ["validation loss", *slow("none")])
 def test_resumed_after_fewer_steps_it_is_the_same_run(tmp_path, monitor):
     whole_run = make_run(tmp_path / "whole", epochs=6)
     whole = train(run=whole_run, epochs=6, monitor=monitor)

@@ -9,6 +9,7 @@ import sys
 
 import jax
 import pytest
+from marks import slow
 
 from nnjax.cli import files
 from nnjax.cli.commands import train
@@ -268,7 +269,7 @@ def test_a_disk_that_fills_while_training(config_file, nnjax, tmp_path, same_par
 # Signals and losses ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGINT)])
 def test_a_signal_saves_and_says_how_to_go_on(
     config_file, refused, nnjax, tmp_path, monkeypatch, number, same_parameters
 ):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from compiled import apply, drawn
+from marks import slow
 
 from nnjax.activations import Activation
 from nnjax.errors import UserError
@@ -57,11 +58,13 @@ def test_grey_images_need_no_channel_axis():
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"activation": "gelu"},
         {"activation": "softmax"},
-        {"activation": "sigmoid", "convolutions": 2, "padding": "SAME"},
         {"features": (4, 4), "padding": "SAME", "skip": True},
+        *slow(
+            {},
+            {"activation": "gelu"},
+            {"activation": "sigmoid", "convolutions": 2, "padding": "SAME"},
+        ),
     ],
     ids=lambda changes: changes.get("activation", "skip" if changes else "default"),
 )

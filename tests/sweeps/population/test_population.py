@@ -78,7 +78,7 @@ def test_every_number_at_once(digits, sweep_to_end, alone, assert_same_records, 
 
 
 @pytest.mark.parametrize(
-    ("path", "values"), [("l2", (0, 0.5)), ("optimizer.learning_rate", (1, 0.5))]
+    ("path", "values"), [("l2", (0, 0.5)), *slow(("optimizer.learning_rate", (1, 0.5)))]
 )
 def test_a_whole_number_first_leaves_the_others_as_they_are(
     quick, sweep_to_end, alone, assert_same_records, path, values
@@ -165,6 +165,7 @@ def test_solvers_on_the_full_batch(sweep_to_end, alone, assert_same_records):
     assert_members_equal_runs_alone(swept, alone, assert_same_records, tolerance=1e-3)
 
 
+@pytest.mark.slow
 def test_early_stopping_and_refilled_lanes(
     digits, with_training, sweep_to_end, alone, assert_same_records
 ):
