@@ -1,6 +1,7 @@
 """Opening a run with its experiment and its data, for the commands on runs."""
 
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -71,7 +72,18 @@ def open_run(directory: Path, *, trust: bool = False) -> Opened:
     Raises:
       UserError: there is no run there, its files are damaged, or its code may not run.
     """
-    run = Run.open(directory, trust=trust)
+    try:
+        run = Run.open(directory, trust=trust)
+    except UserError:
+        # Imported here, for it takes time that commands on runs do not need.
+        from nnjax.sweeps.record.directory import is_sweep
+
+        if not is_sweep(directory):
+            raise
+        raise UserError(
+            f"{directory} is a sweep; give one of its trials, such as {directory}/trials/0000, or "
+            f"see them all with: nnjax sweep-report {shlex.quote(str(directory))}"
+        ) from None
     run.check_trust()
     # The config file may define classes that the config names, and its own `main`.
     module = _config_module(run)

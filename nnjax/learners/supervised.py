@@ -247,6 +247,8 @@ class Supervised:
 
     def _measure(self, outputs: jax.Array, batch: Batch) -> dict[str, Mean]:
         """The loss and every other metric of a batch."""
+        if "targets" not in batch:
+            raise UserError(f"a batch must hold 'targets' to learn from, not only {sorted(batch)}")
         targets = batch["targets"]
         weights = measures.present(targets, outputs, batch.get("mask"))
         values = self._losses(*masking.clean_targets(outputs, targets, weights))

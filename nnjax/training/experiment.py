@@ -86,7 +86,8 @@ def check_data(data: Any) -> None:
     """
     if _missing(data, ("size", "prepare", "example")):
         raise UserError(
-            f"the data is of type {type(data).__name__}; load() must return a Dataset or a Stream"
+            f"the data is of type {type(data).__name__}; it must be a Dataset or a Stream, as the "
+            "load() of a source returns it"
         )
 
 

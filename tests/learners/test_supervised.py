@@ -98,6 +98,13 @@ def test_masked_examples_change_nothing(batch, garbage):
     assert_close(got.params, expected.params, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("method", ["step", "evaluate"])
+def test_a_batch_without_targets_is_refused(batch, method):
+    state = init(LEARNER, jax.random.key(0), batch)
+    with pytest.raises(UserError, match=r"must hold 'targets' to learn from, not only .'inputs'."):
+        getattr(LEARNER, method)(state, {"inputs": batch["inputs"]})
+
+
 def test_a_batch_of_which_nothing_counts_moves_nothing(batch):
     state = init(LEARNER, jax.random.key(0), batch)
     after, measured = step(LEARNER, state, {**batch, "mask": np.zeros(8, np.float32)})

@@ -431,6 +431,13 @@ def test_a_worker_joins_from_elsewhere(circles, nnjax, monkeypatch):
 
 
 @pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize("command", ["evaluate", "compare", "export"])
+def test_a_sweep_is_no_run(refused, command):
+    sentence = "out is a sweep; give one of its trials, such as out/trials/0000, or see them all"
+    assert refused(command, "out").startswith(sentence)
+
+
+@pytest.mark.usefixtures("ended")
 def test_the_same_sweep_on_other_devices(nnjax):
     words = ("--members", "4", "--sweep-dir", "out", "--spread", "4")
     assert nnjax("sweep", "rings.py", *OVER, *words).status == 0
